@@ -1,0 +1,59 @@
+"""The contract that a backend meets, and the backends there are: a third is one entry more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from bench.scenario import Scenario
+from central import CentralBackend
+from host.host import Host
+from p2p import P2PBackend, PeerConfig
+
+
+class Node(Protocol):
+    """One program on one host."""
+
+    async def publish(self, path: Path) -> str:
+        """Offer a file; returns a link to it (http://... or magnet:?...)."""
+
+    async def fetch(self, link: str, directory: Path) -> Path:
+        """Fetch what the link names into the directory, whole and checked; returns its path."""
+
+    def holdings(self) -> Mapping[str, tuple[int, int]]:
+        """Of every file (bytes here so far, bytes in all); the second is 0 while unknown."""
+
+    async def close(self) -> None:
+        """End all that the node does."""
+
+
+class Backend(Protocol):
+    """Makes the nodes of a run."""
+
+    name: str
+
+    def origin(self, host: Host) -> Node:
+        """The node that has the file first."""
+
+    def client(self, host: Host) -> Node:
+        """A node that wants the file."""
+
+    def descriptors(self, clients: int) -> int:
+        """Open descriptors that a run with so many clients needs."""
+
+
+def _p2p(scenario: Scenario) -> Backend:
+    return P2PBackend(
+        PeerConfig(
+            piece_length=scenario.piece_size,
+            connections=scenario.connections,
+            upload_slots=scenario.upload_slots,
+        )
+    )
+
+
+BACKENDS: Mapping[str, Callable[[Scenario], Backend]] = {
+    "central": lambda scenario: CentralBackend(),
+    "p2p": _p2p,
+}

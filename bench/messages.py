@@ -1,0 +1,89 @@
+"""What the bench and its worker processes say to each other: msgpack messages, their length first.
+
+The bench sends jobs; a worker answers each with progress and then a result or a failure.
+"""
+
+import struct
+from typing import Any, BinaryIO
+
+import msgspec
+
+from bench.sweep import Trial, TrialResult
+from host.quantities import Quantity
+
+_LENGTH = struct.Struct("<Q")
+
+
+class Job(msgspec.Struct, tag=True):
+    """A trial to run, with a directory of its own that is there and empty."""
+
+    trial: Trial
+    directory: str
+
+
+class Progress(msgspec.Struct, tag=True):
+    """How much of the job is done, 0 to 1."""
+
+    fraction: float
+
+
+class Done(msgspec.Struct, tag=True):
+    """The job's result."""
+
+    result: TrialResult
+
+
+class Failed(msgspec.Struct, tag=True):
+    """Why the job has no result: a line for people; `details` holds a traceback if it is a bug."""
+
+    line: str
+    details: str = ""
+
+
+Report = Progress | Done | Failed
+
+
+def write(stream: BinaryIO, message: Job | Report) -> None:
+    """Send one message."""
+    hook = str if isinstance(message, Job) else _number
+    payload = msgspec.msgpack.encode(message, enc_hook=hook)
+    stream.write(_LENGTH.pack(len(payload)) + payload)
+    stream.flush()
+
+
+def read_job(stream: BinaryIO) -> Job | None:
+    """Wait for the next job; None when there will be no more."""
+    payload = _read(stream)
+    if payload is None:
+        return None
+    return msgspec.msgpack.decode(payload, type=Job, dec_hook=_quantity)
+
+
+def read_report(stream: BinaryIO) -> Report | None:
+    """Wait for the next report; None when the worker has gone."""
+    payload = _read(stream)
+    # mypy takes the union for a value here; msgspec documents it as a type.
+    return None if payload is None else msgspec.msgpack.decode(payload, type=Report)  # type: ignore[arg-type]
+
+
+def _read(stream: BinaryIO) -> bytes | None:
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    payload = stream.read(length)
+    return payload if len(payload) == length else None
+
+
+def _number(value: object) -> int | float:
+    """Return a quantity in a result as the plain number that frames hold."""
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    raise TypeError(f"a result holds {value!r}; expected numbers and text")
+
+
+def _quantity(kind: type[Any], text: str) -> Quantity:
+    quantity: Quantity = kind.parse(text)
+    return quantity

@@ -1,0 +1,52 @@
+"""The pictures of a run: each draws one set of results on one matplotlib Axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.plots.completion_cdf import completion_cdf
+from bench.plots.distribution_time import distribution_time
+from bench.plots.frames import Frames
+from bench.plots.load import load
+from bench.plots.origin_uplink import origin_uplink
+from bench.plots.overlay import overlay
+from bench.plots.style import DPI, SIZE, roomy
+from bench.plots.who_carried import who_carried
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PICTURES: dict[str, Callable[..., Axes]] = {
+    "distribution_time": distribution_time,
+    "load": load,
+    "who_carried": who_carried,
+    "origin_uplink": origin_uplink,
+    "completion_cdf": completion_cdf,
+    "overlay": overlay,
+}
+
+
+def draw_all(results: Frames, directory: Path) -> list[Path]:
+    """Write every picture as PNG and SVG into a directory, which is made; return the files.
+
+    The figures are not pyplot's, so none stays open. Without a finished run nothing is written.
+    The same frames give the same SVG, byte for byte.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    if results.runs.empty:
+        return []
+    directory.mkdir(parents=True, exist_ok=True)
+    written = []
+    for title, draw in PICTURES.items():
+        figure = Figure(figsize=SIZE, layout=roomy(), facecolor="white")
+        draw(results, figure.subplots())
+        png, svg = directory / f"{title}.png", directory / f"{title}.svg"
+        figure.savefig(png, dpi=DPI)
+        with rc_context({"svg.hashsalt": title}):
+            figure.savefig(svg, metadata={"Date": None})
+        written += [png, svg]
+    return written

@@ -1,0 +1,72 @@
+"""Use of the origin's uplink over time, at the largest N."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bench.plots.frames import Frames, Shown, headed, shown
+from bench.plots.style import TEXT, colour, dress, name, new_axes, number, tint
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+STEPS = 150
+"""Most steps of a curve: more cannot be told apart when projected."""
+
+
+def origin_uplink(results: Frames, ax: Axes | None = None) -> Axes:
+    """Draw the rate that the origin sends at: % of its uplink, or MB/s where that is unlimited."""
+    ax = new_axes(ax)
+    scenario, runs = results.scenario, shown(results)
+    limited, unit = math.isfinite(scenario.origin_up), scenario.seconds_per_unit
+    whole = scenario.origin_up / scenario.scale / 100 if limited else 1e6
+    top, end = 100.0 if limited else 1e-9, 0.0
+    for run in runs:
+        edges, rates = sending(run)
+        heights, shade = rates / whole, colour(run.backend)
+        ax.stairs(heights, edges / unit, fill=True, color=tint(run.backend))
+        ax.stairs(heights, edges / unit, color=shade, linewidth=2.5)
+        top, end = max(top, *heights), max(end, edges[-1] / unit, run.run["finish_s"] / unit)
+    ax.set_xlim(0, end * 1.02)
+    ax.set_ylim(0, top * (1.06 + 0.12 * len(runs)))
+    for row, run in enumerate(reversed(runs)):
+        finish, height = run.run["finish_s"] / unit, top * (1.1 + 0.12 * row)
+        ax.plot([finish, finish], [0, height], ":", color=colour(run.backend), linewidth=2.5)
+        early = finish < end / 2
+        ax.annotate(
+            f"{name(run.backend)}: last client done, {number(finish)} {scenario.time_unit}",
+            (finish, height),
+            (6 if early else -6, 0),
+            textcoords="offset points",
+            ha="left" if early else "right",
+            va="center",
+            fontsize=TEXT,
+            color=colour(run.backend),
+            weight="bold",
+        )
+    if limited:
+        ax.set_yticks([0, 25, 50, 75, 100])
+    headline, note = headed("The origin's uplink over time", results)
+    label = "uplink in use (%)" if limited else "sent by the origin (MB/s)"
+    dress(ax, results, headline, f"time ({scenario.time_unit})", label, note)
+    return ax
+
+
+def sending(run: Shown) -> tuple[NDArray[Any], NDArray[Any]]:
+    """(edges in seconds, bytes per second between them) of what a run's origin sent.
+
+    Neighbouring buckets are added up until at most STEPS are left; no byte is lost.
+    """
+    rows = run.samples[run.samples["node"].isin(run.origins)]
+    if rows.empty:
+        return np.array([0.0, float(run.run["finish_s"])]), np.array([0.0])
+    start, bucket = rows["t_s"].to_numpy(dtype=float), float(rows["bucket_s"].max())
+    buckets = round((start.max() + bucket) / bucket)
+    width = bucket * math.ceil(buckets / STEPS)
+    edges = width * np.arange(math.ceil(buckets * bucket / width - 1e-9) + 1)
+    sums, _ = np.histogram(start + bucket / 2, bins=edges, weights=rows["up_bytes"])
+    return edges, sums / width

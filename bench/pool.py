@@ -1,0 +1,165 @@
+"""Worker processes: they run trials beside each other, and none outlives the run.
+
+They are plain child processes, started anew: a script without a main guard, a notebook and a
+thread can all use them.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+
+from bench.messages import Done, Failed, Job, Progress, Report, read_report, write
+from bench.sweep import Trial, TrialFailed, TrialResult
+
+RUN_TRIAL = "bench.trial:run_trial"
+PATIENCE = 2.0  # seconds that a worker gets to end before it is killed
+MEMORY = Path("/dev/shm")  # where Linux has files in memory
+
+
+def run_trials(
+    trials: Sequence[Trial],
+    *,
+    on_progress: Callable[[int, float], None],
+    on_done: Callable[[int, TrialResult], None],
+    jobs: int | None = None,
+    function: str = RUN_TRIAL,
+) -> None:
+    """Run every trial, longest first, and hand over each result as it comes, with its index.
+
+    `jobs` is the most to run beside each other; None takes `worker_count`. Blocks. Raises
+    TrialFailed at the first failure and KeyboardInterrupt at an interrupt; both end the others.
+    """
+    count = worker_count(trials, jobs)
+    waiting = deque(sorted(range(len(trials)), key=lambda index: -cost(trials[index])))
+    reports: SimpleQueue[tuple[Worker, Report | None]] = SimpleQueue()
+    with _work_directory(trials, count) as directory, _workers(count, function, reports) as pool:
+        for worker in pool:
+            worker.give(waiting.popleft(), trials, directory)
+        left = len(trials)
+        while left:
+            worker, report = reports.get()
+            match report:
+                case Progress(fraction):
+                    on_progress(worker.index, fraction)
+                case Done(result):
+                    left -= 1
+                    on_done(worker.index, result)
+                    shutil.rmtree(worker.directory)
+                    if waiting:
+                        worker.give(waiting.popleft(), trials, directory)
+                case Failed(line, details):
+                    failure = TrialFailed(f"{trials[worker.index]}: {line}")
+                    if details:
+                        failure.add_note(details)
+                    raise failure
+                case None:
+                    raise TrialFailed(f"{trials[worker.index]}: its worker {worker.ending()}")
+
+
+def worker_count(trials: Sequence[Trial], jobs: int | None = None) -> int:
+    """Return how many trials run beside each other.
+
+    One where a clock is real or paced: it must have the machine for itself.
+    """
+    if any(trial.scenario.clock != "virtual" for trial in trials):
+        return min(1, len(trials))
+    return min(jobs or os.cpu_count() or 1, len(trials))
+
+
+def cost(trial: Trial) -> int:
+    """Return a trial's bytes to deliver, as a measure of how long it runs."""
+    return trial.clients * trial.scenario.transfer_size
+
+
+class Worker:
+    """One child process, and the thread that reads its reports."""
+
+    def __init__(self, function: str, reports: "SimpleQueue[tuple[Worker, Report | None]]") -> None:
+        self.index = -1
+        self.directory = Path()
+        self._reports = reports
+        # A session of its own: an interrupt typed at the terminal reaches the bench alone, and
+        # what the worker starts ends with it.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "bench.worker", function],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        self._thread = Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def give(self, index: int, trials: Sequence[Trial], directory: Path) -> None:
+        """Send the trial of that index, with a directory of its own in `directory`."""
+        self.index = index
+        self.directory = directory / f"trial-{index}"
+        self.directory.mkdir()
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # the listener reports that it died
+            write(self._process.stdin, Job(trials[index], str(self.directory)))  # type: ignore[arg-type]
+
+    def ending(self) -> str:
+        """Return how a worker that has gone ended."""
+        code = self._process.wait()
+        return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with {code}"
+
+    def end(self) -> None:
+        """Ask the worker, and what it started, to end."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGTERM)
+
+    def close(self) -> None:
+        """Wait until the worker has ended; kill it if it takes too long."""
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._thread.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with suppress(BrokenPipeError):
+                pipe.close()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        report: Report | None = Progress(0.0)
+        while report is not None:
+            report = read_report(self._process.stdout)  # type: ignore[arg-type]
+            self._reports.put((self, report))
+
+
+@contextmanager
+def _workers(
+    count: int, function: str, reports: "SimpleQueue[tuple[Worker, Report | None]]"
+) -> Iterator[list[Worker]]:
+    pool: list[Worker] = []
+    try:
+        for _ in range(count):
+            pool.append(Worker(function, reports))
+        yield pool
+    finally:
+        for worker in pool:
+            worker.end()
+        for worker in pool:
+            worker.close()
+
+
+@contextmanager
+def _work_directory(trials: Sequence[Trial], count: int) -> Iterator[Path]:
+    """Make the directory that the trials keep their files in: in memory where they fit."""
+    sizes = [(trial.clients + 1) * trial.scenario.transfer_size for trial in trials]
+    need = sum(sorted(sizes, reverse=True)[:count]) * 5 // 4
+    fits = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > need
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=MEMORY if fits else None) as directory:
+        yield Path(directory)

@@ -1,0 +1,195 @@
+"""What runs left behind: four tidy frames, where they came from, and the folder that keeps them."""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.scenario import Scenario, ScenarioError, dump
+from bench.scenario import load as load_scenario
+from bench.sweep import Trial, TrialResult, labels
+
+KEY = {"backend": "str", "clients": "int64", "seed": "int64", "repeat": "int64"}
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "runs": {
+        "clock": "str",
+        "file_bytes": "int64",
+        "scale": "float64",
+        "finish_s": "float64",
+        "mean_finish_s": "float64",
+        "bound_s": "float64",
+        "efficiency": "float64",
+        "origin_up_bytes": "int64",
+        "peer_up_bytes_mean": "float64",
+        "peer_up_bytes_max": "int64",
+        "peer_up_gini": "float64",
+        "load_gini": "float64",
+        "wall_s": "float64",
+        "cpu_s": "float64",
+    },
+    "nodes": {
+        "node": "str",
+        "role": "str",
+        "join_s": "float64",
+        "finish_s": "float64",
+        "up_bytes": "int64",
+        "down_bytes": "int64",
+        "connections": "int64",
+    },
+    "samples": {
+        "node": "str",
+        "t_s": "float64",
+        "bucket_s": "float64",
+        "up_bytes": "int64",
+        "down_bytes": "int64",
+    },
+    "edges": {"source": "str", "target": "str", "bytes": "int64"},
+}
+
+
+class ResultsError(ValueError):
+    """A folder that holds no results: one line that says what was expected."""
+
+
+class Pictures:
+    """The pictures of some results: `results.plot.<name>()` draws one and returns its axes."""
+
+    def __init__(self, results: "Results") -> None:
+        self._results = results
+
+    def __dir__(self) -> list[str]:
+        from bench.plots import PICTURES
+
+        return list(PICTURES)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        from bench.plots import PICTURES
+
+        if name not in PICTURES:
+            raise AttributeError(f"no picture {name}; there are {', '.join(PICTURES)}")
+        return partial(PICTURES[name], self._results)
+
+
+@dataclass
+class Results:
+    """The frames of some runs, one observation a row, units in the columns' names.
+
+    Each frame starts with a column for every swept field (the value as people write it), then
+    `backend`, `clients`, `seed`, `repeat`; COLUMNS has the rest.
+    """
+
+    scenario: Scenario
+    meta: dict[str, Any]
+    runs: pd.DataFrame
+    nodes: pd.DataFrame
+    samples: pd.DataFrame
+    edges: pd.DataFrame
+    path: Path | None = None
+
+    @property
+    def swept(self) -> list[str]:
+        """The columns that a sweep added."""
+        return [field for field in self.meta.get("sweep", {}) if field not in KEY]
+
+    @property
+    def plot(self) -> Pictures:
+        """The pictures, by name."""
+        return Pictures(self)
+
+    def summary(self) -> pd.DataFrame:
+        """Return a row for every case: medians over its repeats.
+
+        `finish_s_min` and `finish_s_max` are the spread, `runs` counts the repeats.
+        """
+        cases = self.runs.groupby([*self.swept, "backend", "clients"], sort=False)
+        table = cases.median(numeric_only=True).drop(columns=["seed", "repeat"])
+        table["finish_s_min"] = cases["finish_s"].min()
+        table["finish_s_max"] = cases["finish_s"].max()
+        table["runs"] = cases.size()
+        return table.reset_index()
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the runs frame as JSON holds it: NaN and infinity are None."""
+        rows = self.runs.to_dict("records")
+        return [{str(name): _json_value(value) for name, value in row.items()} for row in rows]
+
+    def save(self, directory: Path, *, pictures: bool = True) -> Path:
+        """Write the scenario, the frames and the pictures into `directory`, and return it."""
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.joinpath("scenario.toml").write_text(dump(self.scenario), encoding="utf-8")
+        meta = json.dumps(self.meta, indent=2, ensure_ascii=False)
+        directory.joinpath("meta.json").write_text(meta + "\n", encoding="utf-8")
+        for name in COLUMNS:
+            getattr(self, name).to_parquet(directory / f"{name}.parquet", engine="pyarrow")
+        self.path = directory
+        if pictures and len(self.runs):
+            from bench.plots import draw_all
+
+            draw_all(self, directory)
+        return directory
+
+    def _repr_html_(self) -> str:
+        from bench.table import html
+
+        return html(self)
+
+
+def collect(
+    scenario: Scenario,
+    meta: dict[str, Any],
+    finished: Iterable[tuple[Trial, TrialResult]],
+    swept: Sequence[str] = (),
+) -> Results:
+    """Return the results of the runs that finished, in the order given."""
+    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in COLUMNS}
+    for trial, result in finished:
+        label = labels(trial, swept)
+        for name, own in (
+            ("runs", [result.run]),
+            ("nodes", result.nodes),
+            ("samples", result.samples),
+            ("edges", result.edges),
+        ):
+            rows[name] += [row | label for row in own]
+    runs, nodes, samples, edges = (_frame(name, own, swept) for name, own in rows.items())
+    return Results(scenario, meta, runs, nodes, samples, edges)
+
+
+def load(directory: str | Path) -> Results:
+    """Read the results that a run left in `directory`. Raises ResultsError."""
+    folder = Path(directory)
+    try:
+        meta = json.loads(folder.joinpath("meta.json").read_text(encoding="utf-8"))
+        scenario = load_scenario(folder / "scenario.toml")
+        frames = [pd.read_parquet(folder / f"{name}.parquet") for name in COLUMNS]
+    except (OSError, ValueError, ScenarioError) as error:
+        raise ResultsError(
+            f"{folder}: expected a folder that `bench run` left; {_line(error)}"
+        ) from None
+    runs, nodes, samples, edges = frames
+    return Results(scenario, meta, runs, nodes, samples, edges, path=folder)
+
+
+def _frame(name: str, rows: list[dict[str, Any]], swept: Sequence[str]) -> pd.DataFrame:
+    """Return the rows as a frame whose columns and types do not depend on what the rows hold."""
+    types = {field: "str" for field in swept if field not in KEY} | KEY | dict(COLUMNS[name])
+    if not rows:
+        return pd.DataFrame({column: pd.Series(dtype=kind) for column, kind in types.items()})
+    frame = pd.DataFrame(rows)
+    extra = [column for column in frame.columns if column not in types]
+    return frame[[*types, *extra]].astype(types)
+
+
+def _json_value(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return f"there is no {Path(error.filename).name}" if error.filename else str(error)
+    return str(error).splitlines()[0]

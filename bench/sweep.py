@@ -1,0 +1,76 @@
+"""What a run of the bench is made of: one trial for every case of a scenario and its sweep."""
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import Any
+
+import msgspec
+
+from bench.scenario import Scenario, ScenarioError, field_text, override_all
+
+Sweep = Mapping[str, str | Sequence[object]]
+"""For each field swept, the values it takes: a text with commas between them, or a sequence of what
+`bench.scenario.override_all` reads."""
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """One run: one backend moves the file to N clients."""
+
+    scenario: Scenario
+    """With every override and swept value applied."""
+    backend: str
+    clients: int
+    seed: int
+    repeat: int
+
+    def __str__(self) -> str:
+        return f"{self.backend}, N = {self.clients}, seed {self.seed}"
+
+
+class TrialResult(msgspec.Struct):
+    """What one run leaves: a row of `runs`, and rows of the other frames."""
+
+    run: dict[str, Any]
+    nodes: list[dict[str, Any]]
+    samples: list[dict[str, Any]]
+    edges: list[dict[str, Any]]
+
+
+class TrialFailed(Exception):  # noqa: N818 - it reads as what happened
+    """A run that is no data point: one line that names the node."""
+
+
+def trials(scenario: Scenario, sweep: Sweep | None = None) -> list[Trial]:
+    """Return a trial for every swept value, backend, number of clients and repeat, in that order.
+
+    Several fields are swept as all their combinations. Raises ScenarioError.
+    """
+    values = {
+        field: some.split(",") if isinstance(some, str) else list(some)
+        for field, some in (sweep or {}).items()
+    }
+    for field, some in values.items():
+        if not some:
+            raise ScenarioError(f"{field}: nothing to sweep over; expected one value or more")
+    cases = [
+        override_all(scenario, dict(zip(values, chosen, strict=True)))
+        for chosen in product(*values.values())
+    ]
+    return [
+        Trial(scenario=case, backend=backend, clients=n, seed=case.seed + repeat, repeat=repeat)
+        for case in cases
+        for backend in case.backends
+        for n in case.clients
+        for repeat in range(case.repeats)
+    ]
+
+
+def labels(trial: Trial, swept: Sequence[str]) -> dict[str, Any]:
+    """Return the columns that tell the rows of `trial` from those of others."""
+    key = {
+        "backend": trial.backend,
+        "clients": trial.clients,
+        "seed": trial.seed,
+        "repeat": trial.repeat,
+    }
+    return {field: field_text(trial.scenario, field) for field in swept} | key

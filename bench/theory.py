@@ -1,0 +1,83 @@
+"""How fast a file can reach N hosts at best, and how evenly a load is carried.
+
+Fluid bounds: Kurose and Ross, Computer Networking, section 2.5; Kumar and Ross, HotWeb 2006.
+In whole parts: Mundinger, Weber and Weiss 2008, arXiv cs/0606110. Sizes are in bytes, rates in
+bytes per second (`math.inf` is unlimited), times in seconds.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from bench.scenario import Scenario
+
+
+def client_server_bound(file_size: int, origin_up: float, peer_downs: Sequence[float]) -> float:
+    """Return max(N F / us, F / dmin), where `peer_downs` are the N clients' downlinks."""
+    return max(len(peer_downs) * file_size / origin_up, file_size / min(peer_downs))
+
+
+def p2p_bound(
+    file_size: int, origin_up: float, peer_ups: Sequence[float], peer_downs: Sequence[float]
+) -> float:
+    """Return max(F / us, F / dmin, N F / (us + sum of ui)) for N peers with these links."""
+    return kumar_ross_bound(file_size, [origin_up], peer_ups, peer_downs)
+
+
+def kumar_ross_bound(
+    file_size: int,
+    seed_ups: Sequence[float],
+    leecher_ups: Sequence[float],
+    leecher_downs: Sequence[float],
+) -> float:
+    """Return max(F / dmin, F / u(S), L F / u(I)): L leechers, seeds S, and all of them I."""
+    seeds, everybody = sum(seed_ups), sum(seed_ups) + sum(leecher_ups)
+    return max(
+        file_size / min(leecher_downs),
+        file_size / seeds,
+        len(leecher_downs) * file_size / everybody,
+    )
+
+
+def chunked_optimum(file_size: int, up: float, receivers: int, parts: int) -> float:
+    """Return (F / u) (1 + floor(log2 N) / M): N receivers, M parts, every uplink `up`.
+
+    It holds for equal uplinks only, the origin's too.
+    """
+    return file_size / up * (1 + (receivers.bit_length() - 1) / parts)
+
+
+def bound(scenario: Scenario, backend: str, clients: int) -> float:
+    """Return the least time in which `backend` can serve N clients that all join at once.
+
+    Latency counts nothing; unlimited links give 0.0.
+    """
+    ups, downs = scenario.peer_ups(clients), scenario.peer_downs(clients)
+    if backend == "central":
+        return client_server_bound(scenario.file_size, scenario.origin_up, downs)
+    return p2p_bound(scenario.file_size, scenario.origin_up, ups, downs)
+
+
+def gini(values: Iterable[float]) -> float:
+    """Return the Gini coefficient of loads >= 0: 0.0 where all are equal, near 1.0 for one of many.
+
+    Half the relative mean difference, sum over i, j of |xi - xj| / (2 n^2 mean).
+    """
+    ordered = sorted(values)
+    count, total = len(ordered), sum(ordered)
+    if total == 0:
+        return 0.0
+    ranked = sum(rank * value for rank, value in enumerate(ordered, start=1))
+    return (2 * ranked - (count + 1) * total) / (count * total)
+
+
+def lorenz(values: Iterable[float]) -> list[tuple[float, float]]:
+    """Return the Lorenz curve of loads >= 0: (share of hosts, share of the load), both from 0 to 1.
+
+    Hosts are taken from the least loaded on; the diagonal is a load that all carry alike.
+    """
+    ordered = sorted(values)
+    count, total = len(ordered), sum(ordered)
+    curve = [(0.0, 0.0)]
+    for rank, carried in enumerate(accumulate(ordered), start=1):
+        curve.append((rank / count, carried / total if total else rank / count))
+    return curve

@@ -1,0 +1,231 @@
+"""One run: one backend hands one file to N hosts, and the meters say what it took."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+from bench.backends import BACKENDS, Backend, Node
+from bench.scenario import Scenario
+from bench.sweep import Trial, TrialFailed, TrialResult
+from bench.theory import bound, gini
+from host.clock import StuckError, run
+from host.host import Host
+from host.limits import MachineLimitError, ensure_descriptors, ensure_space
+from host.link import LinkConfig
+from host.network import Network
+
+CHUNK = 1 << 20
+BUCKETS = 240
+"""Entries of a host's bytes over time in one bound: fine enough for a picture's width."""
+
+REAL_DEADLINE_S = 600.0
+"""Seconds for a run that has no bound to be measured by (unlimited links)."""
+
+
+@dataclass
+class Member:
+    """A node of the run, its host, and when it came and had the file (seconds of the run)."""
+
+    node: Node
+    host: Host
+    join_s: float = 0.0
+    finish_s: float = math.nan
+
+
+def run_trial(trial: Trial, workdir: Path, report: Callable[[float], None]) -> TrialResult:
+    """Run one trial in `workdir` and return its rows; `report` gets the share of clients served.
+
+    Raises TrialFailed when a file does not arrive, is not the one published, or time runs out.
+    """
+    scenario = trial.scenario
+    backend = BACKENDS[trial.backend](scenario)
+    ideal_s = bound(scenario, trial.backend, trial.clients)
+    joins = list(_joins(trial))
+    deadline_s = scenario.deadline * ideal_s + joins[-1] if ideal_s else REAL_DEADLINE_S
+    wall, cpu = perf_counter(), process_time()
+    try:
+        ensure_descriptors(backend.descriptors(trial.clients))
+        ensure_space(workdir, (trial.clients + 1) * scenario.transfer_size)
+        with tempfile.TemporaryDirectory(dir=workdir) as folder:
+            original = _make_file(Path(folder), trial)
+            job = _run(trial, backend, original, joins, ideal_s, report)
+            members = run(job, clock=scenario.clock, speed=scenario.speed, deadline_s=deadline_s)
+            for member in members[1:]:
+                _check(member.host.directory / original.name, original, member.host.name)
+    except (StuckError, MachineLimitError) as error:
+        raise TrialFailed(f"{trial}: {error}") from None
+    spent = {"wall_s": perf_counter() - wall, "cpu_s": process_time() - cpu}
+    return TrialResult(
+        run=_run_row(trial, members, ideal_s) | spent,
+        nodes=[_node_row(member) for member in members],
+        samples=[row for member in members for row in _sample_rows(member)],
+        edges=[row for member in members for row in _edge_rows(member)],
+    )
+
+
+def _joins(trial: Trial) -> Iterator[float]:
+    """When each client comes: all at once, or with exponential spacing."""
+    rng = random.Random(f"{trial.seed}/joins")
+    now = 0.0
+    for _ in range(trial.clients):
+        yield now
+        if trial.scenario.join_every:
+            now += rng.expovariate(1 / trial.scenario.join_every)
+
+
+def _make_file(folder: Path, trial: Trial) -> Path:
+    path = folder / f"{trial.scenario.name}.bin"
+    rng = random.Random(f"{trial.seed}/file")
+    left = int(trial.scenario.transfer_size)
+    with path.open("wb") as file:
+        while left:
+            left -= file.write(rng.randbytes(min(CHUNK, left)))
+    return path
+
+
+async def _run(
+    trial: Trial,
+    backend: Backend,
+    original: Path,
+    joins: list[float],
+    ideal_s: float,
+    report: Callable[[float], None],
+) -> list[Member]:
+    """Bring the hosts up, hand the file out, and return the members, the origin first."""
+    network = Network(seed=trial.seed, bucket_s=ideal_s / BUCKETS or 0.05)
+    members = [
+        Member(backend.client(host) if index else backend.origin(host), host)
+        for index, host in enumerate(_hosts(network, trial, original.parent))
+    ]
+    origin, *clients = members
+    try:
+        link = await origin.node.publish(original)
+        start = network.loop.time()
+        served = 0
+
+        async def serve(client: Member, join_s: float) -> None:
+            nonlocal served
+            client.join_s = join_s
+            await asyncio.sleep(join_s)
+            try:
+                await client.node.fetch(link, client.host.directory)
+            except Exception as error:
+                raise TrialFailed(f"{trial}: {client.host.name}: {error}") from error
+            client.finish_s = network.loop.time() - start
+            served += 1
+            report(served / len(clients))
+
+        await _all(serve(client, join) for client, join in zip(clients, joins, strict=True))
+    finally:
+        for member in members:
+            await member.node.close()
+        await network.close()
+    return members
+
+
+async def _all(jobs: Iterator[Any]) -> None:
+    """Run all jobs; the first failure ends the others and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number, job in enumerate(jobs, 1):
+                group.create_task(job, name=f"client-{number:03}")
+    except* TrialFailed as failures:
+        raise failures.exceptions[0] from None
+
+
+def _hosts(network: Network, trial: Trial, folder: Path) -> Iterator[Host]:
+    scenario = trial.scenario
+    yield _host(network, "origin", folder, scenario, scenario.origin_up, scenario.origin_down)
+    links = zip(scenario.peer_ups(trial.clients), scenario.peer_downs(trial.clients), strict=True)
+    for number, (up, down) in enumerate(links, 1):
+        yield _host(network, f"client-{number:03}", folder, scenario, up, down)
+
+
+def _host(
+    network: Network, name: str, folder: Path, scenario: Scenario, up: float, down: float
+) -> Host:
+    directory = folder / name
+    directory.mkdir()
+    # The path from host to host has the latency; either end's link bears half of it.
+    half = scenario.latency / 2
+    return Host(
+        network,
+        name,
+        directory,
+        up=LinkConfig(rate=up / scenario.scale, latency=half),
+        down=LinkConfig(rate=down / scenario.scale, latency=half),
+    )
+
+
+def _check(path: Path, original: Path, name: str) -> None:
+    """Compare a fetched file with the published one, byte by byte."""
+    with path.open("rb") as got, original.open("rb") as expected:
+        while True:
+            block = expected.read(CHUNK)
+            if got.read(CHUNK) != block:
+                raise TrialFailed(f"{name}: the file it fetched is not the one published")
+            if not block:
+                return
+
+
+def _run_row(trial: Trial, members: list[Member], ideal_s: float) -> dict[str, Any]:
+    origin, *clients = members
+    sent = [client.host.meter.up_bytes for client in clients]
+    finish = max(client.finish_s for client in clients)
+    return {
+        "backend": trial.backend,
+        "clients": trial.clients,
+        "seed": trial.seed,
+        "repeat": trial.repeat,
+        "clock": trial.scenario.clock,
+        "file_bytes": int(trial.scenario.transfer_size),
+        "scale": trial.scenario.scale,
+        "finish_s": finish,
+        "mean_finish_s": sum(client.finish_s for client in clients) / len(clients),
+        "bound_s": ideal_s,
+        "efficiency": ideal_s / finish if finish else math.nan,
+        "origin_up_bytes": origin.host.meter.up_bytes,
+        "peer_up_bytes_mean": sum(sent) / len(sent),
+        "peer_up_bytes_max": max(sent),
+        "peer_up_gini": gini(sent),
+        "load_gini": gini([origin.host.meter.up_bytes, *sent]),
+    }
+
+
+def _node_row(member: Member) -> dict[str, Any]:
+    meter = member.host.meter
+    return {
+        "node": member.host.name,
+        "role": "origin" if math.isnan(member.finish_s) else "client",
+        "join_s": member.join_s,
+        "finish_s": member.finish_s,
+        "up_bytes": meter.up_bytes,
+        "down_bytes": meter.down_bytes,
+        "connections": len(meter.up_by_remote.keys() | meter.down_by_remote.keys()),
+    }
+
+
+def _sample_rows(member: Member) -> Iterator[dict[str, Any]]:
+    meter = member.host.meter
+    for bucket in sorted(meter.up_series.keys() | meter.down_series.keys()):
+        yield {
+            "node": member.host.name,
+            "t_s": bucket * meter.bucket_s,
+            "bucket_s": meter.bucket_s,
+            "up_bytes": meter.up_series.get(bucket, 0),
+            "down_bytes": meter.down_series.get(bucket, 0),
+        }
+
+
+def _edge_rows(member: Member) -> Iterator[dict[str, Any]]:
+    for remote, size in sorted(member.host.meter.up_by_remote.items()):
+        target = member.host.network.name_of(remote)
+        yield {"source": member.host.name, "target": target, "bytes": size}

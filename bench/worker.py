@@ -1,0 +1,68 @@
+"""A worker process of the bench: `python -m bench.worker MODULE:FUNCTION` runs the trials it is sent.
+
+Jobs come over stdin and reports leave over stdout. The function takes a trial, a directory and a
+callback for the fraction done, and returns a TrialResult.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from queue import SimpleQueue
+from typing import BinaryIO
+
+from bench.messages import Done, Failed, Job, Progress, read_job, write
+from bench.sweep import Trial, TrialFailed, TrialResult
+
+RunTrial = Callable[[Trial, Path, Callable[[float], None]], TrialResult]
+REPORT_EVERY = 0.1  # seconds between two reports of progress
+
+
+def main() -> None:
+    """Run jobs until stdin ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the bench decides what an interrupt ends
+    # Whatever a trial prints goes to stderr: stdout carries reports.
+    jobs, reports = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - it is a device
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
+
+    inbox: SimpleQueue[Job] = SimpleQueue()
+    threading.Thread(target=_listen, args=(jobs, inbox), daemon=True).start()
+    while True:
+        write(reports, _answer(sys.argv[1], inbox.get(), reports))
+
+
+def _listen(jobs: BinaryIO, inbox: "SimpleQueue[Job]") -> None:
+    while (job := read_job(jobs)) is not None:
+        inbox.put(job)
+    os._exit(0)  # the bench has gone: so does a trial that still runs
+
+
+def _answer(function: str, job: Job, reports: BinaryIO) -> Done | Failed:
+    said = time.monotonic()
+
+    def report(fraction: float) -> None:
+        nonlocal said
+        if time.monotonic() - said >= REPORT_EVERY:
+            said = time.monotonic()
+            write(reports, Progress(fraction))
+
+    try:
+        module, name = function.split(":")
+        run_trial: RunTrial = getattr(import_module(module), name)
+        return Done(run_trial(job.trial, Path(job.directory), report))
+    except TrialFailed as failure:
+        return Failed(str(failure))
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        return Failed(f"{type(error).__name__}: {reason}", traceback.format_exc())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""The event loops that own the clock: virtual, paced or real time over the same real sockets.
+
+Under virtual time the selector polls the sockets without waiting; while any is ready the clock
+stands still, and when none is it jumps to the next timer.  The method is that of discrete-event
+simulation (next-event time advance) with the kernel's loopback as the medium, so it needs one
+guard: a jump must not overtake bytes that are still inside the kernel.  `InKernel` counts them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine, Mapping
+from time import monotonic
+from typing import Any, Literal, TypeVar
+
+Clock = Literal["virtual", "paced", "real"]
+T = TypeVar("T")
+
+KERNEL_PATIENCE_S = 5.0
+"""Wall seconds to wait for bytes that the kernel holds before the run is called stuck."""
+
+POLLS_WITHOUT_TIME = 20_000_000
+"""Polls at one virtual instant after which the run counts as endless: an hour of 1 GiB at 16 KiB
+needs some hundred thousand."""
+
+
+class StuckError(RuntimeError):
+    """Virtual time cannot go on, or passed its deadline; the message names who waits for what."""
+
+
+class InKernel:
+    """Bytes and connection ends that one host gave to the kernel and another has yet to take."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.describe: Callable[[], str] = lambda: "unknown connection"
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """A standard event loop whose `time()` starts at 0.0 and jumps from timer to timer.
+
+    `speed` is the most virtual seconds that may pass in a wall second; None sets no limit.
+    Executors run inline: a thread's wall time has no meaning on this clock.
+    """
+
+    def __init__(self, speed: float | None = None) -> None:
+        self.in_kernel = InKernel()
+        self._now = 0.0
+        self._speed = speed
+        self._anchor = (monotonic(), 0.0)
+        super().__init__(_ClockSelector(self))
+        # A jump computes now + (when - now), which may miss `when` by rounding.
+        self._clock_resolution = 1e-9
+
+    def time(self) -> float:
+        return self._now
+
+    @property
+    def speed(self) -> float | None:
+        """Virtual seconds per wall second at most; may be changed while the loop runs."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, speed: float | None) -> None:
+        self._speed = speed
+        self._anchor = (monotonic(), self._now)
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def _advance(self, timeout: float, wait: Callable[[float], list[Any]]) -> list[Any]:
+        """Move the clock on by `timeout`; `wait` may return socket events that end it early."""
+        target = self._now + timeout
+        if self._speed is not None:
+            wall, now = self._anchor
+            delay = wall + (target - now) / self._speed - monotonic()
+            if delay > 0 and (events := wait(delay)):
+                passed = now + (monotonic() - wall) * self._speed
+                self._now = min(target, max(self._now, passed))
+                return events
+        self._now = target
+        return []
+
+
+class _ClockSelector(selectors.BaseSelector):
+    """A selector that never waits for sockets: it polls, and turns waiting into a clock jump."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+        self._real = selectors.DefaultSelector()
+        self._polls = 0
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._real.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.modify(fileobj, events, data)
+
+    def get_key(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._real.get_key(fileobj)
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._real.get_map()
+
+    def close(self) -> None:
+        self._real.close()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        events = self._real.select(0)
+        self._polls += 1
+        if events or (timeout is not None and timeout <= 0):
+            if self._polls > POLLS_WITHOUT_TIME:
+                self._polls = 0
+                raise StuckError(f"time stands still at {self._loop.time():.6g} s\n{waiting()}")
+            return events
+        self._polls = 0
+        if self._loop.in_kernel.total:
+            if events := self._real.select(KERNEL_PATIENCE_S):
+                return events
+            raise StuckError(f"the kernel keeps what was sent: {self._loop.in_kernel.describe()}")
+        if timeout is None:
+            raise StuckError(f"nothing is left to happen at {self._loop.time():.6g} s\n{waiting()}")
+        return self._loop._advance(timeout, self._real.select)
+
+
+def waiting(loop: asyncio.AbstractEventLoop | None = None) -> str:
+    """Every unfinished task of the loop with the innermost await it stands at, a line each."""
+    if loop is None:
+        loop = asyncio.get_event_loop_policy().get_event_loop()
+    tasks = sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name())
+    return "\n".join(f"  {task.get_name()} waits in {_innermost(task.get_coro())}" for task in tasks)
+
+
+def _innermost(coro: Any) -> str:
+    while getattr(coro, "cr_await", None) is not None and hasattr(coro.cr_await, "cr_frame"):
+        coro = coro.cr_await
+    frame = getattr(coro, "cr_frame", None)
+    place = f":{frame.f_lineno}" if frame is not None else ""
+    return f"{getattr(coro, '__qualname__', coro)}{place}"
+
+
+def new_loop(clock: Clock, speed: float = 1.0) -> asyncio.AbstractEventLoop:
+    """An event loop for `clock`; `speed` (virtual seconds per wall second) is for paced time."""
+    if clock == "virtual":
+        return VirtualLoop()
+    if clock == "paced":
+        return VirtualLoop(speed)
+    if clock == "real":
+        return asyncio.SelectorEventLoop()
+    raise ValueError(f"clock: {clock!r} is not one of virtual, paced, real")
+
+
+def run(
+    main: Coroutine[Any, Any, T],
+    *,
+    clock: Clock = "virtual",
+    speed: float = 1.0,
+    deadline_s: float | None = None,
+) -> T:
+    """Run `main` to its end on a new loop and return its result.
+
+    Raises `StuckError` when time cannot go on, or when `main` is unfinished at `deadline_s` of the
+    loop's time (periodic timers would otherwise keep a hung run going for ever).
+    """
+    with asyncio.Runner(loop_factory=lambda: new_loop(clock, speed)) as runner:
+        return runner.run(_until(main, deadline_s))
+
+
+async def _until(main: Coroutine[Any, Any, T], deadline_s: float | None) -> T:
+    loop = asyncio.get_running_loop()
+    late: list[str] = []
+    task = asyncio.current_task()
+    assert task is not None
+    task.set_name("main")
+
+    def expire() -> None:
+        late.append(f"unfinished at the deadline of {deadline_s:.6g} s\n{waiting(loop)}")
+        task.cancel()
+
+    timer = None if deadline_s is None else loop.call_at(loop.time() + deadline_s, expire)
+    try:
+        return await main
+    except asyncio.CancelledError:
+        if late and task.uncancel() == 0:
+            raise StuckError(late[0]) from None
+        raise
+    finally:
+        if timer is not None:
+            timer.cancel()

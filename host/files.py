@@ -1,0 +1,43 @@
+"""A file that appears under its name only when it is whole: written beside, synced, renamed.
+
+The order is the one that survives a crash: data, then the name, then the folder (rename(2)).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+
+class PartialFile:
+    """A file on its way to `path`; until `commit` it is `path` with `.part` behind."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.partial = path.with_name(path.name + ".part")
+        self.file: BinaryIO = self.partial.open("w+b")
+
+    def commit(self) -> Path:
+        """Give the file its name."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        self.file.close()
+        self.partial.replace(self.path)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        return self.path
+
+    def discard(self) -> None:
+        """Forget a file that was not committed; nothing happens to one that was."""
+        if not self.file.closed:
+            self.file.close()
+            self.partial.unlink(missing_ok=True)
+
+
+def safe_name(name: str) -> bool:
+    """True when `name` is one plain file name that stays in its folder."""
+    return name not in ("", ".", "..") and not set(name) & set("/\\\0")

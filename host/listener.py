@@ -1,0 +1,48 @@
+"""A listening socket of a host: hands on each connection that it accepts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from host.datagram import Address
+from host.sockets import MeteredSocket
+
+ACCEPTS_PER_TURN = 64
+"""Connections taken in one turn of the loop, so that a flood leaves room for other work."""
+
+
+class Listener:
+    """A port that accepts connections until it is closed; connections made live on."""
+
+    def __init__(
+        self,
+        sock: MeteredSocket,
+        on_accept: Callable[[MeteredSocket, Address], None],
+        on_close: Callable[[Listener], None],
+    ) -> None:
+        self._sock = sock
+        self._on_accept = on_accept
+        self._on_close = on_close
+        self._loop = asyncio.get_running_loop()
+        self.address: Address = sock.getsockname()
+        self._loop.add_reader(sock, self._acceptable)
+
+    @property
+    def port(self) -> int:
+        return self.address[1]
+
+    def _acceptable(self) -> None:
+        for _ in range(ACCEPTS_PER_TURN):
+            try:
+                sock, remote = self._sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            self._on_accept(sock, remote)
+
+    def close(self) -> None:
+        """Stop accepting."""
+        if self._sock.fileno() >= 0:
+            self._loop.remove_reader(self._sock)
+            self._sock.close()
+            self._on_close(self)

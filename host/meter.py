@@ -1,0 +1,34 @@
+"""Counts the bytes that a host puts into and takes out of its sockets, at the socket.
+
+Headers of TCP and IP are not in these counts, and neither is anything that is only queued.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+
+class Meter:
+    """Bytes sent and received by one host: in all, by remote host, and over time."""
+
+    def __init__(self, bucket_s: float = 1.0) -> None:
+        self.bucket_s = bucket_s
+        """Seconds of the loop's time that one entry of the series covers."""
+        self.up_bytes = 0
+        self.down_bytes = 0
+        self.up_by_remote: defaultdict[str, int] = defaultdict(int)
+        self.down_by_remote: defaultdict[str, int] = defaultdict(int)
+        self.up_series: defaultdict[int, int] = defaultdict(int)
+        self.down_series: defaultdict[int, int] = defaultdict(int)
+
+    def sent(self, remote: str, size: int, now: float) -> None:
+        """`size` bytes went into a socket towards the host `remote` at time `now`."""
+        self.up_bytes += size
+        self.up_by_remote[remote] += size
+        self.up_series[int(now / self.bucket_s)] += size
+
+    def received(self, remote: str, size: int, now: float) -> None:
+        """`size` bytes came out of a socket from the host `remote` at time `now`."""
+        self.down_bytes += size
+        self.down_by_remote[remote] += size
+        self.down_series[int(now / self.bucket_s)] += size

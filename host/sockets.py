@@ -1,0 +1,189 @@
+"""Sockets that count their bytes and, where asked, record every call made on them.
+
+They subclass `socket.socket`, so the standard event loop uses them like any other, and what is
+counted is what the kernel took or gave (socket(2), send(2), recv(2)).
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from host.meter import Meter
+from host.trace import Call, FiveTuple, Trace
+
+T = TypeVar("T")
+
+
+class MeteredSocket(socket.socket):
+    """A non-blocking socket whose bytes are counted on its host's meter."""
+
+    meter: Meter
+    clock: Callable[[], float]
+    remote = ""
+    """The host at the other end; of a datagram socket it is known call by call."""
+
+    @classmethod
+    def open(
+        cls, kind: socket.SocketKind, meter: Meter, clock: Callable[[], float], **extra: Any
+    ) -> MeteredSocket:
+        """A new socket of the given kind; `clock` gives the loop's time."""
+        sock = cls(socket.AF_INET, kind)
+        sock._adopt(meter, clock, **extra)
+        return sock
+
+    def _adopt(self, meter: Meter, clock: Callable[[], float], **extra: Any) -> None:
+        self.meter = meter
+        self.clock = clock
+        self.setblocking(False)
+        if self.type == socket.SOCK_STREAM:
+            self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def _extra(self) -> dict[str, Any]:
+        return {}
+
+    def accept(self) -> tuple[MeteredSocket, Any]:
+        descriptor, address = self._accept()  # type: ignore[attr-defined]
+        sock = type(self)(self.family, self.type, self.proto, fileno=descriptor)
+        sock._adopt(self.meter, self.clock, **self._extra())
+        sock.remote = address[0]
+        return sock, address
+
+    def connect(self, address: Any) -> None:
+        self.remote = address[0]
+        super().connect(address)
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        size = super().send(data, flags)
+        self.meter.sent(self.remote, size, self.clock())
+        return size
+
+    def sendmsg(self, buffers: Any, *rest: Any) -> int:
+        size = super().sendmsg(buffers, *rest)
+        self.meter.sent(self.remote, size, self.clock())
+        return size
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        data = super().recv(size, flags)
+        self.meter.received(self.remote, len(data), self.clock())
+        return data
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        size = super().recv_into(buffer, nbytes, flags)
+        self.meter.received(self.remote, size, self.clock())
+        return size
+
+    def sendto(self, data: Any, *rest: Any) -> int:
+        size = super().sendto(data, *rest)
+        self.meter.sent(rest[-1][0], size, self.clock())
+        return size
+
+    def recvfrom(self, size: int, flags: int = 0, /) -> tuple[bytes, Any]:
+        data, address = super().recvfrom(size, flags)
+        self.meter.received(address[0], len(data), self.clock())
+        return data, address
+
+
+class TracedSocket(MeteredSocket):
+    """A metered socket that also records its calls."""
+
+    trace: Trace
+
+    def _adopt(self, meter: Meter, clock: Callable[[], float], **extra: Any) -> None:
+        self.trace = extra["trace"]
+        super()._adopt(meter, clock)
+        if self.five_tuple()[4]:
+            return
+        kind = "SOCK_STREAM" if self.type == socket.SOCK_STREAM else "SOCK_DGRAM"
+        self._note("socket", f"AF_INET, {kind}", str(self.fileno()))
+
+    def _extra(self) -> dict[str, Any]:
+        return {"trace": self.trace}
+
+    def five_tuple(self) -> FiveTuple:
+        """The tuple that names this socket, as the kernel has it now."""
+        protocol = "tcp" if self.type == socket.SOCK_STREAM else "udp"
+        local, remote = ("", 0), ("", 0)
+        if self.fileno() >= 0:
+            local = self.getsockname()[:2]
+            try:
+                remote = self.getpeername()[:2]
+            except OSError:
+                pass
+        return (protocol, *local, *remote)
+
+    def _note(self, name: str, arguments: str, result: str) -> None:
+        self.trace.record(
+            Call(self.clock(), name, self.fileno(), self.five_tuple(), arguments, result)
+        )
+
+    def _record(self, name: str, arguments: str, call: Callable[[], T]) -> T:
+        try:
+            result = call()
+        except OSError as error:
+            self._note(name, arguments, errno.errorcode.get(error.errno or 0, str(error)))
+            raise
+        if isinstance(result, tuple):
+            shown = f"{len(result[0])} B from {result[1][0]}:{result[1][1]}"
+        elif isinstance(result, bytes):
+            shown = f"{len(result)} B"
+        else:
+            shown = "0" if result is None else str(result)
+        self._note(name, arguments, shown)
+        return result
+
+    def accept(self) -> tuple[MeteredSocket, Any]:
+        try:
+            sock, address = super().accept()
+        except OSError as error:
+            self._note("accept", "", errno.errorcode.get(error.errno or 0, str(error)))
+            raise
+        self._note("accept", "", f"{sock.fileno()} from {address[0]}:{address[1]}")
+        return sock, address
+
+    def bind(self, address: Any) -> None:
+        self._record("bind", f"{address[0]}:{address[1]}", lambda: super(TracedSocket, self).bind(address))
+
+    def listen(self, backlog: int = 1024, /) -> None:
+        self._record("listen", str(backlog), lambda: super(TracedSocket, self).listen(backlog))
+
+    def connect(self, address: Any) -> None:
+        self._record(
+            "connect", f"{address[0]}:{address[1]}", lambda: super(TracedSocket, self).connect(address)
+        )
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        return self._record(
+            "send", f"{len(data)} B", lambda: super(TracedSocket, self).send(data, flags)
+        )
+
+    def recv(self, size: int, flags: int = 0, /) -> bytes:
+        return self._record("recv", str(size), lambda: super(TracedSocket, self).recv(size, flags))
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        return self._record(
+            "recv",
+            str(nbytes or len(buffer)),
+            lambda: super(TracedSocket, self).recv_into(buffer, nbytes, flags),
+        )
+
+    def sendto(self, data: Any, *rest: Any) -> int:
+        to = f"{rest[-1][0]}:{rest[-1][1]}"
+        return self._record(
+            "sendto", f"{len(data)} B, {to}", lambda: super(TracedSocket, self).sendto(data, *rest)
+        )
+
+    def recvfrom(self, size: int, flags: int = 0, /) -> tuple[bytes, Any]:
+        return self._record(
+            "recvfrom", str(size), lambda: super(TracedSocket, self).recvfrom(size, flags)
+        )
+
+    def shutdown(self, how: int) -> None:
+        self._record("shutdown", str(how), lambda: super(TracedSocket, self).shutdown(how))
+
+    def close(self) -> None:
+        if self.fileno() >= 0:
+            self._note("close", "", "0")
+        super().close()

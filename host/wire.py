@@ -1,0 +1,102 @@
+"""What the two ends of one TCP connection share when both hosts live in this process.
+
+Real connections carry the bytes; a `Wire` carries what the emulation has to know besides: how long
+the path is, how much the receiver still lets the sender have under way (a window, as in RFC 9293,
+section 3.8.6), and how much of what was sent the kernel still holds.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+from host.clock import InKernel
+from host.link import QUANTUM
+from host.shaping import Shaper
+
+WINDOW_MIN = 2 * QUANTUM
+"""Bytes: one quantum on the receiver's downlink and the next one already there."""
+
+WINDOW_MAX = 4 * 1024 * 1024
+"""Bytes: where rate or path would ask for more (Linux lets a TCP send buffer grow this far)."""
+
+CONNECTOR, ACCEPTOR = 0, 1
+
+
+class Attached(Protocol):
+    """What a wire needs of the hosts at its ends."""
+
+    name: str
+    up: Shaper
+    down: Shaper
+
+
+class End(Protocol):
+    """What a wire needs of the transports at its ends."""
+
+    def delivered(self, size: int, delay: float) -> None:
+        """The far side has had `size` bytes; this one learns of it `delay` seconds later."""
+
+
+class Wire:
+    """One connection between two hosts of the same network; sides are CONNECTOR and ACCEPTOR."""
+
+    def __init__(self, connector: Attached, acceptor: Attached, in_kernel: InKernel) -> None:
+        self.hosts = (connector, acceptor)
+        self.ends: list[End | None] = [None, None]
+        self._in_kernel = in_kernel
+        self._unread = [0, 0]
+        self._gone = [False, False]
+
+    def latency(self, to: int) -> float:
+        """Seconds from the far host's socket to that of side `to`."""
+        return self.hosts[1 - to].up.latency + self.hosts[to].down.latency
+
+    def round_trip(self) -> float:
+        return self.latency(CONNECTOR) + self.latency(ACCEPTOR)
+
+    def window(self, to: int) -> int:
+        """Bytes that may be under way to side `to`, from leaving the sender to being delivered."""
+        round_trip = self.round_trip()
+        if not round_trip:
+            return WINDOW_MIN
+        rate = min(self.hosts[1 - to].up.rate, self.hosts[to].down.rate)
+        if rate == math.inf:
+            return WINDOW_MAX
+        return min(WINDOW_MIN + int(rate * round_trip), WINDOW_MAX)
+
+    def put(self, to: int, units: int) -> None:
+        """Bytes (or 1 for an end or an opening) were given to the kernel for side `to`."""
+        if not self._gone[to]:
+            self._unread[to] += units
+            self._in_kernel.total += units
+
+    def took(self, side: int, units: int) -> None:
+        """`side` took so much out of the kernel."""
+        units = min(units, self._unread[side])
+        self._unread[side] -= units
+        self._in_kernel.total -= units
+
+    def took_all(self, side: int) -> None:
+        """The connection ended with an error: there is nothing more to take."""
+        self.took(side, self._unread[side])
+
+    def leave(self, side: int) -> None:
+        """`side` has closed its socket: what was meant for it will not be read."""
+        self.took_all(side)
+        self._gone[side] = True
+        self.ends[side] = None
+
+    @property
+    def left(self) -> bool:
+        """True when both sides have closed."""
+        return all(self._gone)
+
+    def unread(self) -> str | None:
+        """A phrase for what the kernel holds, None when it holds nothing."""
+        held = [
+            f"{units} B from {self.hosts[1 - side].name} to {self.hosts[side].name}"
+            for side, units in enumerate(self._unread)
+            if units
+        ]
+        return ", ".join(held) or None

@@ -1,0 +1,112 @@
+"""Magnet links that name a torrent by its infohash, and peers that have it (BEP 9)."""
+
+import base64
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote, urlencode
+
+from p2p.errors import MagnetError
+
+MAX_TEXT = 8 * 1024  # characters; the request line that web servers commonly accept
+MAX_PEERS = 200  # libtorrent, num_want: the peers it asks a tracker for
+MAX_LENGTH = 2**63 - 1  # bytes; what a bencoded length can say
+
+_SCHEME = "magnet:?"
+_TOPIC = "urn:btih:"
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
+_PEER = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]+)):([0-9]{1,5})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Magnet:
+    """What a magnet link says; `str()` gives the link. Raises MagnetError on bad values."""
+
+    infohash: bytes
+    """20 bytes."""
+    name: str | None = None
+    """A name to show until the metadata is here; never a path."""
+    length: int | None = None
+    """Bytes of the file."""
+    peers: tuple[tuple[str, int], ...] = ()
+    """Host name or address (IPv6 without brackets), and port."""
+
+    def __post_init__(self) -> None:
+        if len(self.infohash) != 20:
+            raise MagnetError(f"infohash of {len(self.infohash)} bytes: expected 20")
+        if self.length is not None and not 0 <= self.length <= MAX_LENGTH:
+            raise MagnetError(f"xl={self.length}: expected 0 to {MAX_LENGTH} bytes")
+        if len(self.peers) > MAX_PEERS:
+            raise MagnetError(f"{len(self.peers)} peers: expected at most {MAX_PEERS}")
+        for host, port in self.peers:
+            if not _is_host(host):
+                raise MagnetError(f"x.pe: expected a host name or address, found {host[:40]!r}")
+            if not 0 < port < 65536:
+                raise MagnetError(f"x.pe: expected a port from 1 to 65535, found {port}")
+
+    def __str__(self) -> str:
+        fields = [("xt", _TOPIC + self.infohash.hex())]
+        if self.name:
+            fields.append(("dn", self.name))
+        if self.length is not None:
+            fields.append(("xl", str(self.length)))
+        for host, port in self.peers:
+            fields.append(("x.pe", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"))
+        return _SCHEME + urlencode(fields, safe=":[]", quote_via=quote)
+
+
+def parse(text: str) -> Magnet:
+    """Read a magnet link; keys that are not understood are ignored. Raises MagnetError."""
+    if len(text) > MAX_TEXT:
+        raise MagnetError(f"magnet link of {len(text)} characters: expected at most {MAX_TEXT}")
+    text = text.strip()
+    if text[: len(_SCHEME)].lower() != _SCHEME:
+        raise MagnetError(f"expected a link that begins with {_SCHEME}, found {text[:20]!r}")
+    fields: dict[str, list[str]] = {}
+    for key, value in parse_qsl(text[len(_SCHEME) :]):
+        fields.setdefault(key, []).append(value)
+    topics = {_infohash(topic) for topic in fields.get("xt", ()) if _is_torrent(topic)}
+    if len(topics) != 1:
+        raise MagnetError(f"expected one infohash (xt={_TOPIC}...), found {len(topics)}")
+    return Magnet(
+        infohash=topics.pop(),
+        name=fields.get("dn", [None])[0],
+        length=_length(fields["xl"][0]) if "xl" in fields else None,
+        peers=tuple(map(_peer, fields.get("x.pe", ()))),
+    )
+
+
+def _is_torrent(topic: str) -> bool:
+    return topic[: len(_TOPIC)].lower() == _TOPIC
+
+
+def _infohash(topic: str) -> bytes:
+    digits = topic[len(_TOPIC) :]
+    if re.fullmatch("[0-9A-Fa-f]{40}", digits):
+        return bytes.fromhex(digits)
+    if re.fullmatch("[2-7A-Za-z]{32}", digits):
+        return base64.b32decode(digits.upper())
+    raise MagnetError(f"xt: expected 40 hex or 32 base32 digits, found {digits[:60]!r}")
+
+
+def _length(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,19}", text):
+        raise MagnetError(f"xl: expected a number of bytes, found {text[:40]!r}")
+    return int(text)
+
+
+def _peer(text: str) -> tuple[str, int]:
+    match = _PEER.fullmatch(text)
+    if match is None:
+        raise MagnetError(f"x.pe: expected host:port or [IPv6]:port, found {text[:40]!r}")
+    v6, host, port = match.groups()
+    return v6 or host, int(port)
+
+
+def _is_host(host: str) -> bool:
+    if ":" not in host:
+        return _HOST.fullmatch(host) is not None
+    try:
+        return "%" not in host and ipaddress.ip_address(host).version == 6
+    except ValueError:
+        return False
