@@ -4,7 +4,7 @@ The bench sends jobs; a worker answers each with progress and then a result or a
 """
 
 import struct
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import msgspec
 
@@ -43,7 +43,7 @@ class Failed(msgspec.Struct, tag=True):
 Report = Progress | Done | Failed
 
 
-def write(stream: BinaryIO, message: Job | Report) -> None:
+def write(stream: IO[bytes], message: Job | Report) -> None:
     """Send one message."""
     hook = str if isinstance(message, Job) else _number
     payload = msgspec.msgpack.encode(message, enc_hook=hook)
@@ -51,7 +51,7 @@ def write(stream: BinaryIO, message: Job | Report) -> None:
     stream.flush()
 
 
-def read_job(stream: BinaryIO) -> Job | None:
+def read_job(stream: IO[bytes]) -> Job | None:
     """Wait for the next job; None when there will be no more."""
     payload = _read(stream)
     if payload is None:
@@ -59,14 +59,13 @@ def read_job(stream: BinaryIO) -> Job | None:
     return msgspec.msgpack.decode(payload, type=Job, dec_hook=_quantity)
 
 
-def read_report(stream: BinaryIO) -> Report | None:
+def read_report(stream: IO[bytes]) -> Report | None:
     """Wait for the next report; None when the worker has gone."""
     payload = _read(stream)
-    # mypy takes the union for a value here; msgspec documents it as a type.
-    return None if payload is None else msgspec.msgpack.decode(payload, type=Report)  # type: ignore[arg-type]
+    return None if payload is None else msgspec.msgpack.decode(payload, type=Report)
 
 
-def _read(stream: BinaryIO) -> bytes | None:
+def _read(stream: IO[bytes]) -> bytes | None:
     head = stream.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None

@@ -57,12 +57,18 @@ def run_trials(
                     if waiting:
                         worker.give(waiting.popleft(), trials, directory)
                 case Failed(line, details):
-                    failure = TrialFailed(f"{trials[worker.index]}: {line}")
-                    if details:
-                        failure.add_note(details)
-                    raise failure
+                    raise _failure(trials[worker.index], line, details)
                 case None:
-                    raise TrialFailed(f"{trials[worker.index]}: its worker {worker.ending()}")
+                    line = f"its worker {worker.ending()}"
+                    raise _failure(trials[worker.index], line)
+
+
+def _failure(trial: Trial, line: str, details: str = "") -> TrialFailed:
+    named = line if line.startswith(str(trial)) else f"{trial}: {line}"
+    failure = TrialFailed(named)
+    if details:
+        failure.add_note(details)
+    return failure
 
 
 def worker_count(trials: Sequence[Trial], jobs: int | None = None) -> int:
@@ -106,7 +112,7 @@ class Worker:
         self.directory.mkdir()
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # the listener reports that it died
-            write(self._process.stdin, Job(trials[index], str(self.directory)))  # type: ignore[arg-type]
+            write(self._process.stdin, Job(trials[index], str(self.directory)))
 
     def ending(self) -> str:
         """Return how a worker that has gone ended."""
@@ -116,7 +122,8 @@ class Worker:
     def end(self) -> None:
         """Ask the worker, and what it started, to end."""
         if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGTERM)
+            with suppress(PermissionError):  # macOS: it has just ended
+                os.killpg(self._process.pid, signal.SIGTERM)
 
     def close(self) -> None:
         """Wait until the worker has ended; kill it if it takes too long."""
@@ -133,10 +140,9 @@ class Worker:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        report: Report | None = Progress(0.0)
-        while report is not None:
-            report = read_report(self._process.stdout)  # type: ignore[arg-type]
+        while (report := read_report(self._process.stdout)) is not None:
             self._reports.put((self, report))
+        self._reports.put((self, None))
 
 
 @contextmanager

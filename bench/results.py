@@ -10,9 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from bench.scenario import Scenario, ScenarioError, dump
+from bench.errors import BenchError
+from bench.scenario import Scenario, dump
 from bench.scenario import load as load_scenario
 from bench.sweep import Trial, TrialResult, labels
+from bench.table import Rows, html, result_rows, scaling
 
 KEY = {"backend": "str", "clients": "int64", "seed": "int64", "repeat": "int64"}
 COLUMNS: Mapping[str, Mapping[str, str]] = {
@@ -52,7 +54,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 }
 
 
-class ResultsError(ValueError):
+class ResultsError(BenchError, ValueError):
     """A folder that holds no results: one line that says what was expected."""
 
 
@@ -111,6 +113,8 @@ class Results:
         table["finish_s_min"] = cases["finish_s"].min()
         table["finish_s_max"] = cases["finish_s"].max()
         table["runs"] = cases.size()
+        if "clock" not in self.swept:
+            table["clock"] = cases["clock"].first()
         return table.reset_index()
 
     def records(self) -> list[dict[str, Any]]:
@@ -118,25 +122,43 @@ class Results:
         rows = self.runs.to_dict("records")
         return [{str(name): _json_value(value) for name, value in row.items()} for row in rows]
 
-    def save(self, directory: Path, *, pictures: bool = True) -> Path:
-        """Write the scenario, the frames and the pictures into `directory`, and return it."""
-        directory.mkdir(parents=True, exist_ok=True)
-        directory.joinpath("scenario.toml").write_text(dump(self.scenario), encoding="utf-8")
-        meta = json.dumps(self.meta, indent=2, ensure_ascii=False)
-        directory.joinpath("meta.json").write_text(meta + "\n", encoding="utf-8")
-        for name in COLUMNS:
-            getattr(self, name).to_parquet(directory / f"{name}.parquet", engine="pyarrow")
-        self.path = directory
+    def save(self, directory: str | Path, *, pictures: bool = True) -> Path:
+        """Write the scenario, the frames and the pictures into `directory`, and return it.
+
+        Raises ResultsError.
+        """
+        folder = Path(directory)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.joinpath("scenario.toml").write_text(dump(self.scenario), encoding="utf-8")
+            meta = json.dumps(self.meta, indent=2, ensure_ascii=False)
+            folder.joinpath("meta.json").write_text(meta + "\n", encoding="utf-8")
+            for name in COLUMNS:
+                getattr(self, name).to_parquet(folder / f"{name}.parquet", engine="pyarrow")
+        except OSError as error:
+            raise ResultsError(f"{folder}: cannot be written: {error.strerror}") from None
+        self.path = folder
         if pictures and len(self.runs):
             from bench.plots import draw_all
 
-            draw_all(self, directory)
-        return directory
+            draw_all(self, folder)
+        return folder
+
+    def rows(self) -> Rows:
+        """Return the table that people read: heads and texts, a row for every case."""
+        return result_rows(self.scenario, self._cases(), self.swept)
+
+    def notes(self) -> list[str]:
+        """Return the lines that belong beside the table: what it is, and how it was scaled."""
+        title = self.scenario.title or self.scenario.name
+        return [title, *filter(None, [scaling(self.scenario, self._cases())])]
+
+    def _cases(self) -> list[dict[str, Any]]:
+        cases = self.summary().to_dict("records")
+        return [{str(column): value for column, value in case.items()} for case in cases]
 
     def _repr_html_(self) -> str:
-        from bench.table import html
-
-        return html(self)
+        return html(self.rows(), self.notes())
 
 
 def collect(
@@ -167,7 +189,7 @@ def load(directory: str | Path) -> Results:
         meta = json.loads(folder.joinpath("meta.json").read_text(encoding="utf-8"))
         scenario = load_scenario(folder / "scenario.toml")
         frames = [pd.read_parquet(folder / f"{name}.parquet") for name in COLUMNS]
-    except (OSError, ValueError, ScenarioError) as error:
+    except (OSError, ValueError) as error:
         raise ResultsError(
             f"{folder}: expected a folder that `bench run` left; {_line(error)}"
         ) from None

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from bench.errors import BenchError
 from host.quantities import Duration, Quantity, Rate, Size
 
 BACKENDS = ("central", "p2p")
@@ -19,7 +20,7 @@ QUANTITIES = (Size, Rate, Duration)
 TIME_UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
-class ScenarioError(ValueError):
+class ScenarioError(BenchError, ValueError):
     """A wrong scenario: one line that names the field and what was expected."""
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from bench.errors import BenchError
 from bench.scenario import Scenario, ScenarioError, field_text, override_all
 
 Sweep = Mapping[str, str | Sequence[object]]
@@ -36,8 +37,10 @@ class TrialResult(msgspec.Struct):
     edges: list[dict[str, Any]]
 
 
-class TrialFailed(Exception):  # noqa: N818 - it reads as what happened
+class TrialFailed(BenchError):  # noqa: N818 - it reads as what happened
     """A run that is no data point: one line that names the node."""
+
+    exit_code = 1
 
 
 def trials(scenario: Scenario, sweep: Sweep | None = None) -> list[Trial]:

@@ -5,6 +5,7 @@ In whole parts: Mundinger, Weber and Weiss 2008, arXiv cs/0606110. Sizes are in 
 bytes per second (`math.inf` is unlimited), times in seconds.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
@@ -55,6 +56,19 @@ def bound(scenario: Scenario, backend: str, clients: int) -> float:
     if backend == "central":
         return client_server_bound(scenario.file_size, scenario.origin_up, downs)
     return p2p_bound(scenario.file_size, scenario.origin_up, ups, downs)
+
+
+def bound_in_pieces(scenario: Scenario, clients: int) -> float | None:
+    """Return the least time in whole pieces; None where the uplinks differ or a piece has no size.
+
+    Downlinks must not limit either.
+    """
+    ups = {scenario.origin_up, *scenario.peer_ups(clients)}
+    unlimited = set(scenario.peer_downs(clients)) == {math.inf}
+    if scenario.piece_size is None or len(ups) > 1 or not unlimited:
+        return None
+    parts = max(1, math.ceil(scenario.transfer_size / scenario.piece_size))
+    return chunked_optimum(scenario.file_size, scenario.origin_up, clients, parts)
 
 
 def gini(values: Iterable[float]) -> float:

@@ -1,4 +1,4 @@
-"""A worker process of the bench: `python -m bench.worker MODULE:FUNCTION` runs the trials it is sent.
+"""A worker process of the bench, `python -m bench.worker MODULE:FUNCTION`: it runs trials.
 
 Jobs come over stdin and reports leave over stdout. The function takes a trial, a directory and a
 callback for the fraction done, and returns a TrialResult.
@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
-from typing import BinaryIO
+from typing import IO
 
 from bench.messages import Done, Failed, Job, Progress, read_job, write
 from bench.sweep import Trial, TrialFailed, TrialResult
@@ -38,13 +38,13 @@ def main() -> None:
         write(reports, _answer(sys.argv[1], inbox.get(), reports))
 
 
-def _listen(jobs: BinaryIO, inbox: "SimpleQueue[Job]") -> None:
+def _listen(jobs: IO[bytes], inbox: "SimpleQueue[Job]") -> None:
     while (job := read_job(jobs)) is not None:
         inbox.put(job)
     os._exit(0)  # the bench has gone: so does a trial that still runs
 
 
-def _answer(function: str, job: Job, reports: BinaryIO) -> Done | Failed:
+def _answer(function: str, job: Job, reports: IO[bytes]) -> Done | Failed:
     said = time.monotonic()
 
     def report(fraction: float) -> None:

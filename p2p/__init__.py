@@ -1,5 +1,6 @@
-class P2PBackend:
-    name='p2p'
-    def __init__(self,c): pass
-class PeerConfig:
-    def __init__(self,**k): pass
+"""The peer-to-peer backend: real BitTorrent peers, all alike."""
+
+from p2p.backend import P2PBackend
+from p2p.config import PeerConfig
+
+__all__ = ["P2PBackend", "PeerConfig"]

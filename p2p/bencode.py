@@ -26,10 +26,10 @@ MAX_LENGTH_DIGITS = 8  # strings under 100 MB; libtorrent caps a whole torrent a
 # So what the values take is added up as they are read, and may reach this many times the
 # input plus a floor for small ones. The costs are CPython's on 64 bits.
 MEMORY_FACTOR = 9
-MEMORY_FLOOR = 512 * 1024
+MEMORY_FLOOR = 768 * 1024
 _SLOT_COST = 8
 _STRING_COST = 33
-_INTEGER_COST = 36
+_INTEGER_COST = 32
 _LIST_COST = 56
 _DICT_COST = 232
 _DICT_ENTRY_COST = 110  # while the dict grows, its old and its new table both exist

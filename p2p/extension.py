@@ -1,20 +1,23 @@
 """Messages of the extension protocol: handshake (BEP 10), ut_metadata (BEP 9), ut_pex (BEP 11)."""
 
 import hashlib
-import ipaddress
+import struct
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from typing import TypeAlias
 
-from p2p.bencode import Encodable, Value, decode, decode_prefix, encode
+from p2p.bencode import Encodable, Value, decode_prefix, encode
 from p2p.errors import BencodeError, WireError
 
 METADATA_BLOCK = 16 * 1024
 """Bytes of every block of metadata but the last."""
 MAX_METADATA = 3 * 1024 * 10240  # bytes; libtorrent, settings_pack.max_metadata_size
+MAX_EXTENSIONS = 255  # their ids are a byte each and 0 is taken (BEP 10)
 MAX_PEX = 50
 """Peers in each list of one message (BEP 11)."""
 
 _MAX_NUMBER = 2**31 - 1
+_PEER = struct.Struct(">4sH")
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,13 @@ def encode_handshake(handshake: ExtendedHandshake) -> bytes:
 
 
 def decode_handshake(payload: bytes) -> ExtendedHandshake:
-    """Read the payload of extended message 0; what is unknown is ignored. Raises WireError."""
-    fields, _ = _decode(payload, whole=True)
+    """Read the payload of extended message 0; names not known are ignored. Raises WireError."""
+    fields = _decode(payload)
     names = fields.get(b"m", {})
     if not isinstance(names, dict):
         raise WireError("extension handshake: expected a dict under m")
+    if len(names) > MAX_EXTENSIONS:
+        raise WireError(f"extension handshake: expected at most {MAX_EXTENSIONS} names under m")
     client = fields.get(b"v")
     if client is not None and not isinstance(client, bytes):
         raise WireError("extension handshake: expected a string under v")
@@ -107,8 +112,135 @@ def encode_metadata(message: MetadataMessage) -> bytes:
 
 
 def decode_metadata(payload: bytes) -> MetadataMessage | None:
-    """Read the payload of a ut_metadata message, None for a type that BEP 9 does not define.
+    """Read the payload of a ut_metadata message; None for a type not known, to be ignored.
 
-    Raises WireError.
+    The data of MetadataData has the size that its place demands. Raises WireError.
     """
-    kind = ...
+    fields, rest = _split(payload)
+    kind = _number(fields, b"msg_type", _MAX_NUMBER)
+    if kind > 2:
+        return None
+    piece = _number(fields, b"piece", MAX_METADATA // METADATA_BLOCK)
+    if kind == 1:
+        total_size = _number(fields, b"total_size", MAX_METADATA)
+        _check_block(piece, total_size, rest)
+        return MetadataData(piece, total_size, rest)
+    if rest:
+        raise WireError(f"ut_metadata: expected no data in message type {kind}")
+    return MetadataRequest(piece) if kind == 0 else MetadataReject(piece)
+
+
+def encode_pex(pex: Pex) -> bytes:
+    """The payload of a ut_pex message.
+
+    Raises ValueError for more than MAX_PEX peers in a list and for what is not IPv4.
+    """
+    if max(len(pex.added), len(pex.dropped)) > MAX_PEX:
+        raise ValueError(f"expected at most {MAX_PEX} peers in a list")
+    return encode(
+        {
+            "added": _pack_peers(pex.added),
+            "added.f": bytes(len(pex.added)),
+            "dropped": _pack_peers(pex.dropped),
+        }
+    )
+
+
+def decode_pex(payload: bytes) -> Pex:
+    """Read the payload of a ut_pex message; IPv6 peers and flags are ignored. Raises WireError.
+
+    Peers beyond MAX_PEX in a list are dropped, not refused: BEP 11 lets the first message be
+    longer, and libtorrent sends up to 100.
+    """
+    fields = _decode(payload)
+    return Pex(_peers(fields, b"added"), _peers(fields, b"dropped"))
+
+
+class MetadataAssembly:
+    """Collects the blocks of one torrent's metadata and checks the whole against its infohash."""
+
+    def __init__(self, infohash: bytes, size: int) -> None:
+        """`size`: the bytes of metadata that a peer announced. Raises WireError."""
+        if not 0 < size <= MAX_METADATA:
+            raise WireError(f"metadata of {size} bytes: expected 1 to {MAX_METADATA}")
+        self._infohash = infohash
+        self._size = size
+        self._blocks: dict[int, bytes] = {}
+
+    def add(self, piece: int, data: bytes) -> None:
+        """Keep block `piece`. Raises WireError if it has no place or the wrong size."""
+        _check_block(piece, self._size, data)
+        self._blocks[piece] = data
+
+    def missing(self) -> list[int]:
+        """The blocks not here yet, in order."""
+        count = -(-self._size // METADATA_BLOCK)
+        return [piece for piece in range(count) if piece not in self._blocks]
+
+    def complete(self) -> bytes | None:
+        """The info dict's bytes, None while blocks are missing.
+
+        If the hash is wrong all blocks are forgotten, for any may be the lie. Raises WireError.
+        """
+        missing = self.missing()
+        if missing:
+            return None
+        metadata = b"".join(self._blocks[piece] for piece in sorted(self._blocks))
+        found = hashlib.sha1(metadata).digest()
+        if found != self._infohash:
+            self._blocks.clear()
+            raise WireError(f"metadata: expected SHA-1 {self._infohash.hex()}, found {found.hex()}")
+        return metadata
+
+
+def _check_block(piece: int, total_size: int, data: bytes) -> None:
+    size = min(METADATA_BLOCK, total_size - piece * METADATA_BLOCK)
+    if piece < 0 or size <= 0:
+        raise WireError(f"ut_metadata: no block {piece} in {total_size} bytes of metadata")
+    if len(data) != size:
+        raise WireError(f"ut_metadata: block {piece} of {len(data)} bytes, expected {size}")
+
+
+def _pack_peers(peers: tuple[tuple[str, int], ...]) -> bytes:
+    return b"".join(IPv4Address(host).packed + port.to_bytes(2, "big") for host, port in peers)
+
+
+def _peers(fields: dict[bytes, Value], key: bytes) -> tuple[tuple[str, int], ...]:
+    compact = fields.get(key, b"")
+    if not isinstance(compact, bytes) or len(compact) % _PEER.size:
+        raise WireError(f"ut_pex: expected {_PEER.size} bytes a peer under {key.decode()}")
+    peers = _PEER.iter_unpack(compact[: MAX_PEX * _PEER.size])
+    return tuple((str(IPv4Address(address)), port) for address, port in peers)
+
+
+def _decode(payload: bytes) -> dict[bytes, Value]:
+    fields, rest = _split(payload)
+    if rest:
+        raise WireError(f"extension message: expected its end, found {len(rest)} more bytes")
+    return fields
+
+
+def _split(payload: bytes) -> tuple[dict[bytes, Value], bytes]:
+    try:
+        fields, end = decode_prefix(payload)
+    except BencodeError as error:
+        raise WireError(f"extension message: {error}") from error
+    if not isinstance(fields, dict):
+        raise WireError(f"extension message: expected a dict, found {type(fields).__name__}")
+    return fields, payload[end:]
+
+
+def _number(fields: dict[bytes, Value], key: bytes, high: int) -> int:
+    value = fields.get(key)
+    if not isinstance(value, int) or not 0 <= value <= high:
+        raise WireError(f"extension message: expected 0 to {high} under {_text(key[:40])!r}")
+    return value
+
+
+def _stated(fields: dict[bytes, Value], key: bytes, high: int) -> int | None:
+    """A number that peers may leave out, or give as 0 to the same effect."""
+    return _number(fields, key, high) or None if key in fields else None
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")

@@ -59,6 +59,10 @@ def parse(text: str) -> Magnet:
     """Read a magnet link; keys that are not understood are ignored. Raises MagnetError."""
     if len(text) > MAX_TEXT:
         raise MagnetError(f"magnet link of {len(text)} characters: expected at most {MAX_TEXT}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise MagnetError("magnet link: expected text that UTF-8 can hold") from error
     text = text.strip()
     if text[: len(_SCHEME)].lower() != _SCHEME:
         raise MagnetError(f"expected a link that begins with {_SCHEME}, found {text[:20]!r}")

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from p2p.bencode import Value, decode, encode
+from p2p.bencode import Encodable, Value, decode, decode_prefix, encode
 from p2p.errors import BencodeError, MetainfoError
 from p2p.wire import BLOCK, MAX_PIECES
 
@@ -69,18 +69,16 @@ class Metainfo:
     @classmethod
     def from_torrent(cls, data: bytes) -> "Metainfo":
         """Read a whole .torrent file. Raises MetainfoError."""
-        info = _decode_dict(data).get(b"info")
-        if not isinstance(info, dict):
-            raise MetainfoError("no info: expected a dict under that key")
-        # Only canonical bencoding decodes, so this gives back the very bytes received.
-        return cls.from_info(encode(info))
+        if not isinstance(_decode_dict(data).get(b"info"), dict):
+            raise MetainfoError("expected a dict under the key info")
+        return cls.from_info(_info_bytes(data))
 
     @classmethod
     def build(
         cls, name: str, length: int, piece_length: int, hashes: Iterable[bytes]
     ) -> "Metainfo":
-        """Describe a file of `length` bytes, given the SHA-1 of each piece. Raises MetainfoError."""
-        info = {
+        """Describe a file, given the SHA-1 of each of its pieces. Raises MetainfoError."""
+        info: dict[str, Encodable] = {
             "name": name,
             "length": length,
             "piece length": piece_length,
@@ -162,6 +160,19 @@ def _decode_dict(data: bytes) -> dict[bytes, Value]:
     if not isinstance(value, dict):
         raise MetainfoError(f"expected a bencoded dict, found {type(value).__name__}")
     return value
+
+
+def _info_bytes(torrent: bytes) -> bytes:
+    """Cut the info dict out of a torrent that is known to hold one."""
+    at = 1
+    try:
+        while True:
+            key, start = decode_prefix(torrent, at)
+            _, at = decode_prefix(torrent, start)
+            if key == b"info":
+                return torrent[start:at]
+    except BencodeError as error:
+        raise MetainfoError(f"not bencoded: {error}") from error
 
 
 def _string(info: dict[bytes, Value], key: bytes, default: bytes | None = None) -> bytes:

@@ -20,6 +20,7 @@ MAX_PIECES = 2**21  # libtorrent, load_torrent_limits.max_pieces
 EXTENDED_BIT = bytes((0, 0, 0, 0, 0, 0x10, 0, 0))
 """The reserved bytes of a peer that speaks the extension protocol (BEP 10)."""
 
+_WORTH_A_VIEW = 256  # bytes; a memoryview takes 184 by itself
 _GREETING = b"\x13BitTorrent protocol"
 _CHOKE, _UNCHOKE, _INTERESTED, _NOT_INTERESTED = range(4)
 _HAVE, _BITFIELD, _REQUEST, _PIECE, _CANCEL, _PORT = range(4, 10)
@@ -37,7 +38,8 @@ _EXTENDED_HEADER = struct.Struct(">IBB")
 _PIECE_HEADER = struct.Struct(">IBII")
 
 _FLAG_TO_DIGIT = b"0" + b"1" * 255
-_DIGIT_TO_FLAG = bytes.maketrans(b"01", b"\0\1")
+# For each place in a byte, from the high bit on: the flag there, for every value of the byte.
+_BYTE_TO_FLAG = tuple(bytes(byte >> (7 - place) & 1 for byte in range(256)) for place in range(8))
 
 
 class Handshake(msgspec.Struct, frozen=True):
@@ -96,13 +98,13 @@ class Request(msgspec.Struct, frozen=True, gc=False):
 class Piece(msgspec.Struct, frozen=True, gc=False):
     """A block of piece `index` that starts at byte `begin` of it.
 
-    `data` is a view, mostly into the bytes that were fed: it lives as long as they do, and if
-    they are a buffer that is used again, only until then.
+    `data` is mostly a view into what was fed. It keeps that alive; where what was fed is a
+    buffer that is written again, it is valid only until then.
     """
 
     index: int
     begin: int
-    data: memoryview
+    data: bytes | memoryview
 
 
 class Cancel(msgspec.Struct, frozen=True, gc=False):
@@ -152,7 +154,8 @@ def _read_range(body: memoryview) -> tuple[int, int, int]:
 
 def _read_piece(body: memoryview) -> Event:
     index, begin = _TWO.unpack_from(body)
-    return Piece(index, begin, body[8:])
+    block = body[8:]
+    return Piece(index, begin, block if len(block) >= _WORTH_A_VIEW else bytes(block))
 
 
 # For each message id: the fewest and the most bytes after the length prefix, and the reader of
@@ -359,9 +362,9 @@ def unpack_bitfield(bits: bytes, count: int) -> bytearray:
     size = -(-count // 8)
     if len(bits) != size:
         raise WireError(f"bitfield of {len(bits)} bytes: expected {size} for {count} pieces")
-    # A 1 in front keeps the leading zeros.
-    digits = format(int.from_bytes(b"\1" + bits, "big"), "b")[1:]
-    flags = bytearray(digits.encode().translate(_DIGIT_TO_FLAG))
+    flags = bytearray(8 * size)
+    for place, table in enumerate(_BYTE_TO_FLAG):
+        flags[place::8] = bits.translate(table)
     if any(flags[count:]):
         raise WireError(f"bitfield with spare bits set: expected {count} pieces and zeros")
     del flags[count:]

@@ -2,39 +2,81 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bench.plots.frames import Frames, Shown, headed, shown
+from bench.plots.frames import Frames, headed, shown
 from bench.plots.style import TEXT, colour, dress, name, new_axes, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-LABELS = (0.66, 0.3, 0.9)
-"""Heights of the backends' labels, as parts of all clients."""
+HEIGHTS = (0.66, 0.3, 0.84)
+"""Where the backends' labels stand, as parts of all clients."""
 REACH = 0.16
 """Half a label's height, as a part of all clients."""
+LETTER = 0.014
+"""A letter's width in a label, as a part of the axis."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One backend's finishes, rising, and its bound, in the scenario's unit."""
+
+    backend: str
+    times: NDArray[Any]
+    bound: float
+
+    def passes(self, height: float) -> tuple[float, float]:
+        """First and last time at which the curve or the bound passes a label at this height."""
+        first, last = np.quantile(self.times, (height - REACH, height + REACH))
+        return float(min(first, self.bound or first)), float(max(last, self.bound))
+
+    def text(self, unit: str) -> str:
+        lines = [
+            name(self.backend),
+            f"half done {number(float(np.median(self.times)))} {unit}",
+            f"all done {number(float(self.times[-1]))} {unit}",
+        ]
+        if self.bound > 0:
+            lines.append(f"bound {number(self.bound)} {unit} (dotted)")
+        return "\n".join(lines)
 
 
 def completion_cdf(results: Frames, ax: Axes | None = None) -> Axes:
     """Draw the share of clients done over the time since the run's start; dotted: the bound."""
-    ax = new_axes(ax)
-    runs = shown(results)
+    ax = new_axes(results, ax)
     unit, second = results.scenario.time_unit, results.scenario.seconds_per_unit
-    end = 1.04 * max(float(run.nodes["finish_s"].max()) for run in runs) / second
-    for row, run in enumerate(runs):
-        shade = colour(run.backend)
+    curves = []
+    for run in shown(results):
         clients = run.nodes[run.nodes["role"] == "client"]
         times = np.sort(clients["finish_s"].to_numpy(dtype=float)) / second
-        share = 100 * np.arange(1, len(times) + 1) / len(times)
-        ax.step([0, *times, end], [0, *share, 100], where="post", color=shade, linewidth=3.5)
-        bound = float(run.run["bound_s"]) / second
-        if bound > 0:
-            ax.axvline(bound, color=shade, linewidth=2.5, linestyle=":")
-        _label(ax, run, times, bound, unit, LABELS[row % len(LABELS)], end)
+        curves.append(Curve(run.backend, times, run.bound_s / second))
+    end = 1.04 * max(float(curve.times[-1]) for curve in curves)
+    for curve in curves:
+        shade, steps = colour(curve.backend), len(curve.times)
+        share = 100 * np.arange(1, steps + 1) / steps
+        ax.step([0, *curve.times, end], [0, *share, 100], where="post", color=shade, linewidth=3.5)
+        if curve.bound > 0:
+            ax.axvline(curve.bound, color=shade, linewidth=2.5, linestyle=":")
+    for curve, height in zip(curves, HEIGHTS, strict=False):
+        text = curve.text(unit)
+        width = LETTER * end * max(len(line) for line in text.split("\n"))
+        time, right = beside(curve, curves, height, width, end)
+        ax.annotate(
+            text,
+            (time, 100 * height),
+            (12 if right else -12, 0),
+            textcoords="offset points",
+            ha="left" if right else "right",
+            va="center",
+            fontsize=TEXT,
+            color=colour(curve.backend),
+            weight="bold",
+        )
     ax.set_xlim(0, end)
     ax.set_ylim(0, 104)
     ax.set_yticks([0, 25, 50, 75, 100])
@@ -43,25 +85,24 @@ def completion_cdf(results: Frames, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _label(
-    ax: Axes, run: Shown, times: NDArray[Any], bound: float, unit: str, height: float, end: float
-) -> None:
-    """Name a curve on the side with more room, clear of the curve and of its bound."""
-    lowest, highest = np.quantile(times, [height - REACH, min(height + REACH, 1.0)])
-    left = (lowest + highest) / 2 > end / 2
-    said = [name(run.backend), f"half done {number(float(np.median(times)))} {unit}"]
-    said.append(f"all done {number(times[-1])} {unit}")
-    if bound > 0:
-        said.append(f"bound {number(bound)} {unit} (dotted)")
-        lowest, highest = min(lowest, bound), max(highest, bound)
-    ax.annotate(
-        "\n".join(said),
-        (lowest if left else highest, 100 * height),
-        (-12 if left else 12, 0),
-        textcoords="offset points",
-        ha="right" if left else "left",
-        va="center",
-        fontsize=TEXT,
-        color=colour(run.backend),
-        weight="bold",
-    )
+def beside(
+    curve: Curve, curves: list[Curve], height: float, width: float, end: float
+) -> tuple[float, bool]:
+    """(time, whether right of it): the first free place for a label of this width.
+
+    It lies next to its own curve if it can, else beyond all curves.
+    """
+    taken = [other.passes(height) for other in curves if other is not curve]
+    own = first, last = curve.passes(height)
+    everything = [*taken, own]
+    for time, right in (
+        (last, True),
+        (first, False),
+        (max(late for _, late in everything), True),
+        (min(early for early, _ in everything), False),
+    ):
+        start, stop = (time, time + width) if right else (time - width, time)
+        inside = start >= 0 and stop <= end
+        if inside and not any(early < stop and late > start for early, late in taken):
+            return time, right
+    return (first, False) if first > end / 2 else (last, True)

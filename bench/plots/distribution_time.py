@@ -8,19 +8,20 @@ import numpy as np
 
 from bench.plots.frames import Frames, Variant, series, spread, variants
 from bench.plots.style import (
+    INK,
     LINES,
     QUIET,
+    SMALL,
     clients_axis,
     colour,
     dress,
     is_skewed,
-    key,
     label_ends,
-    legend,
-    marker,
+    legend_beside,
     name,
     new_axes,
     number,
+    points,
 )
 from bench.scenario import override_all
 from bench.theory import bound
@@ -38,55 +39,39 @@ def distribution_time(results: Frames, ax: Axes | None = None) -> Axes:
 
     Repeats give the median with a bar from min to max. A bound of 0 (links unlimited) has no line.
     """
-    from matplotlib.lines import Line2D
-
-    ax = new_axes(ax)
+    ax = new_axes(results, ax)
     unit, second = results.scenario.time_unit, results.scenario.seconds_per_unit
     ends, bounded = [], False
     for backend, order, variant, rows in series(results):
         shade = colour(backend)
-        grid, heights = bound_line(results, backend, variant)
-        if heights.any():
+        grid, bounds = bound_line(results, backend, variant)
+        if bounds.any():
             bounded = True
-            line = LINES[order % len(LINES)]
-            ax.plot(grid, heights / second, line, color=shade, linewidth=2.5, alpha=0.7)
-        clients, median, low, high = spread(rows, "finish_s")
-        middle = median / second
-        bars = np.array([median - low, high - median]) / second
-        ax.errorbar(
-            clients,
-            middle,
-            yerr=bars if bars.any() else None,
-            fmt=marker(order),
-            color=shade,
-            markersize=11,
-            markeredgecolor="white",
-            markeredgewidth=1.5,
-            capsize=6,
-            elinewidth=2.5,
-            capthick=2.5,
-            zorder=3,
-        )
-        ends.append(
-            (clients[-1], middle[-1], f"{name(backend)}\n{number(middle[-1])} {unit}", shade)
-        )
-    clients_axis(ax, results.runs["clients"], positive=True)
-    entries = [
-        Line2D([], [], color=QUIET, marker="o", markersize=10, linestyle="", label="measured"),
-        Line2D([], [], color=QUIET, linewidth=2.5, label="lower bound (theory)"),
-    ]
+            ax.plot(
+                grid,
+                bounds / second,
+                linestyle=LINES[order % len(LINES)],
+                linewidth=2.5,
+                color=shade,
+                alpha=0.7,
+                marker="_" if len(grid) == 1 else "",
+                markersize=40,
+                markeredgewidth=2.5,
+            )
+        clients, *finish = spread(rows, "finish_s")
+        median, low, high = (seconds / second for seconds in finish)
+        points(ax, backend, order, "", clients, median, low, high)
+        text = f"{name(backend)}\n{number(median[-1])} {unit}"
+        ends.append((clients[-1], median[-1], text, shade))
+    clients_axis(ax, results.runs["clients"])
     if len(variants(results)) == 1:
         label_ends(ax, ends)
+        _legend(ax, bounded)
     else:
-        entries = [*key(results), *entries]
-    legend(ax, entries if bounded else entries[:-1], loc="upper left")
-    dress(
-        ax,
-        results,
-        "Time until the last of N clients has the file",
-        "clients N",
-        f"distribution time ({unit})",
-    )
+        lines = "\nlines: lower bound\n(theory)" if bounded else ""
+        legend_beside(ax, results, f"points: measured{lines}")
+    headline = "Time until the last of N clients has the file"
+    dress(ax, results, headline, "clients N", f"distribution time ({unit})")
     return ax
 
 
@@ -95,9 +80,20 @@ def bound_line(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """(N, seconds) of a backend's bound from the first to the last N of the picture."""
     measured = results.runs["clients"]
-    first = int(measured.min()) if is_skewed(measured) else 1
-    last = max(int(measured.max()), 2)
-    space = np.geomspace if is_skewed(measured) else np.linspace
-    scenario = override_all(results.scenario, variant)
+    skewed, last = is_skewed(measured), int(measured.max())
+    first = int(measured.min()) if skewed else 1
+    space = np.geomspace if skewed else np.linspace
     grid = np.unique(space(first, last, min(POINTS, last)).round().astype(int))
+    scenario = override_all(results.scenario, variant)
     return grid, np.array([bound(scenario, backend, int(n)) for n in grid])
+
+
+def _legend(ax: Axes, bounded: bool) -> None:
+    from matplotlib.lines import Line2D
+
+    entries = [
+        Line2D([], [], color=QUIET, marker="o", markersize=10, linestyle="", label="measured"),
+        Line2D([], [], color=QUIET, linewidth=2.5, label="lower bound (theory)"),
+    ]
+    shown = entries if bounded else entries[:1]
+    ax.legend(handles=shown, loc="upper left", frameon=False, fontsize=SMALL, labelcolor=INK)

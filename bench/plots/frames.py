@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from bench.scenario import Scenario, override_all
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pandas import DataFrame, Series
 
-    from bench.scenario import Scenario
 
 KEY = ("backend", "clients", "seed", "repeat")
 """Columns that tell runs apart without a sweep; a sweep of one of them adds no variant."""
@@ -43,6 +44,8 @@ class Shown:
 
     backend: str
     clients: int
+    scenario: Scenario
+    """With the variant's values."""
     run: Series[Any]
     nodes: DataFrame
     samples: DataFrame
@@ -51,6 +54,14 @@ class Shown:
     @property
     def file_bytes(self) -> int:
         return int(self.run["file_bytes"])
+
+    @property
+    def finish_s(self) -> float:
+        return float(self.run["finish_s"])
+
+    @property
+    def bound_s(self) -> float:
+        return float(self.run["bound_s"])
 
     @property
     def origins(self) -> list[str]:
@@ -68,9 +79,9 @@ def variants(results: Frames) -> list[Variant]:
     ]
 
 
-def words(variant: Variant) -> str:
+def words(variant: Variant, between: str = ", ") -> str:
     """A variant as a reader sees it: `peer_up = 2 Mbit/s, latency = 20 ms`."""
-    return ", ".join(f"{field} = {value}" for field, value in variant.items())
+    return between.join(f"{field} = {value}" for field, value in variant.items())
 
 
 def backends(results: Frames) -> list[str]:
@@ -103,17 +114,19 @@ def shown(results: Frames) -> list[Shown]:
     runs = pick(results.runs, **variant)
     met = runs.groupby("clients")["backend"].nunique()
     clients = int(met[met == met.max()].index.max())
+    scenario = override_all(results.scenario, variant)
     chosen = []
     for backend in backends(results):
         rows = pick(runs, backend=backend, clients=clients)
         if rows.empty:
             continue
-        run = rows.sort_values("repeat").iloc[0]
-        key = {"backend": backend, "clients": clients, "repeat": run["repeat"], **variant}
+        run = rows.sort_values(["seed", "repeat"]).iloc[0]
+        key = {field: run[field] for field in (*KEY, *variant)}
         chosen.append(
             Shown(
                 backend=backend,
                 clients=clients,
+                scenario=scenario,
                 run=run,
                 nodes=pick(results.nodes, **key),
                 samples=pick(results.samples, **key),
@@ -127,9 +140,9 @@ def headed(headline: str, results: Frames) -> tuple[str, str]:
     """(headline with the N that `shown` chose, note on what else it left out, maybe empty)."""
     first = variants(results)[0]
     notes = [f"first variant: {words(first)}"] if first else []
-    if results.runs["repeat"].nunique() > 1:
+    if len(results.runs[["seed", "repeat"]].drop_duplicates()) > 1:
         notes.append("first repeat")
-    return f"{headline}, N = {shown(results)[0].clients}", "; ".join(notes)
+    return f"{headline}, N = {shown(results)[0].clients:,}", "; ".join(notes)
 
 
 def spread(rows: DataFrame, column: str) -> tuple[NDArray[Any], ...]:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bench.plots.frames import Frames, series, spread, variants
 from bench.plots.style import (
     LINES,
     clients_axis,
     colour,
     dress,
-    key,
     label_ends,
-    legend,
-    marker,
+    legend_beside,
     name,
     new_axes,
     number,
+    points,
 )
 
 if TYPE_CHECKING:
@@ -33,64 +30,34 @@ def load(results: Frames, ax: Axes | None = None) -> Axes:
 
     Repeats give medians, and for origins a bar from min to max.
     """
-    ax = new_axes(ax)
+    ax = new_axes(results, ax)
     ends = []
     for backend, order, _, rows in series(results):
         shade, line = colour(backend), LINES[order % len(LINES)]
+        size = rows["file_bytes"].clip(lower=1)
         rows = rows.assign(
-            origin=rows["origin_up_bytes"] / rows["file_bytes"].clip(lower=1),
-            mean=rows["peer_up_bytes_mean"] / rows["file_bytes"].clip(lower=1),
-            busiest=rows["peer_up_bytes_max"] / rows["file_bytes"].clip(lower=1),
+            origin=rows["origin_up_bytes"] / size,
+            mean=rows["peer_up_bytes_mean"] / size,
+            busiest=rows["peer_up_bytes_max"] / size,
         )
-        clients, origin, low, high = spread(rows, "origin")
-        bars = np.array([origin - low, high - origin])
-        ax.errorbar(
-            clients,
-            origin,
-            yerr=bars if bars.any() else None,
-            fmt=marker(order) + line,
-            color=shade,
-            linewidth=2.5,
-            markersize=11,
-            markeredgecolor="white",
-            markeredgewidth=1.5,
-            capsize=6,
-            zorder=3,
-        )
-        ends.append(
-            (clients[-1], origin[-1], f"{name(backend)}: origin\n{_copies(origin[-1])}", shade)
-        )
-        if rows["busiest"].max() < REQUESTS:
-            continue
-        mean, busiest = spread(rows, "mean")[1], spread(rows, "busiest")[1]
-        ax.fill_between(clients, mean, busiest, color=shade, alpha=0.2, linewidth=0)
-        ax.plot(clients, busiest, line, color=shade, linewidth=1.5)
-        ax.plot(clients, mean, line, color=shade, linewidth=1.5)
-        ends.append(
-            (
-                clients[-1],
-                busiest[-1],
-                f"{name(backend)}: busiest peer\n{_copies(busiest[-1])}",
-                shade,
-            )
-        )
-        ends.append(
-            (clients[-1], mean[-1], f"{name(backend)}: mean peer\n{_copies(mean[-1])}", shade)
-        )
-    clients_axis(ax, results.runs["clients"], positive=True)
+        clients, *origin = spread(rows, "origin")
+        points(ax, backend, order, line, clients, *origin)
+        curves = {"origin": origin[0]}
+        if rows["busiest"].max() > REQUESTS:
+            curves["busiest peer"], curves["mean peer"] = peers = [
+                spread(rows, column)[1] for column in ("busiest", "mean")
+            ]
+            ax.fill_between(clients, peers[0], peers[1], color=shade, alpha=0.2, linewidth=0)
+            for curve in peers:
+                ax.plot(clients, curve, line, color=shade, linewidth=1.5, marker=".", markersize=8)
+        for what, curve in curves.items():
+            text = f"{name(backend)}: {what}\n{number(curve[-1])} F"
+            ends.append((clients[-1], curve[-1], text, shade))
+    clients_axis(ax, results.runs["clients"])
     if len(variants(results)) == 1:
         label_ends(ax, ends)
     else:
-        legend(ax, key(results), loc="upper left")
-    dress(
-        ax,
-        results,
-        "Bytes sent by the origin and by peers",
-        "clients N",
-        "sent, in copies of the file (F)",
-    )
+        legend_beside(ax, results, "markers: origin\nbands: mean to\nbusiest peer")
+    height = "sent, in copies of the file (F)"
+    dress(ax, results, "Bytes sent by the origin and by peers", "clients N", height)
     return ax
-
-
-def _copies(value: float) -> str:
-    return f"{number(value)} F"

@@ -20,40 +20,45 @@ STEPS = 150
 
 def origin_uplink(results: Frames, ax: Axes | None = None) -> Axes:
     """Draw the rate that the origin sends at: % of its uplink, or MB/s where that is unlimited."""
-    ax = new_axes(ax)
-    scenario, runs = results.scenario, shown(results)
-    limited, unit = math.isfinite(scenario.origin_up), scenario.seconds_per_unit
-    whole = scenario.origin_up / scenario.scale / 100 if limited else 1e6
+    ax = new_axes(results, ax)
+    runs, unit = shown(results), results.scenario.time_unit
+    second = results.scenario.seconds_per_unit
+    capacity = runs[0].scenario.origin_up / runs[0].scenario.scale
+    limited = math.isfinite(capacity)
     top, end = 100.0 if limited else 1e-9, 0.0
     for run in runs:
         edges, rates = sending(run)
-        heights, shade = rates / whole, colour(run.backend)
-        ax.stairs(heights, edges / unit, fill=True, color=tint(run.backend))
-        ax.stairs(heights, edges / unit, color=shade, linewidth=2.5)
-        top, end = max(top, *heights), max(end, edges[-1] / unit, run.run["finish_s"] / unit)
+        heights, times = rates / (capacity / 100 if limited else 1e6), edges / second
+        ax.stairs(heights, times, fill=True, color=tint(run.backend))
+        ax.stairs(heights, times, color=colour(run.backend), linewidth=2.5)
+        top, end = max(top, *heights), max(end, times[-1], run.finish_s / second)
     ax.set_xlim(0, end * 1.02)
     ax.set_ylim(0, top * (1.06 + 0.12 * len(runs)))
-    for row, run in enumerate(reversed(runs)):
-        finish, height = run.run["finish_s"] / unit, top * (1.1 + 0.12 * row)
-        ax.plot([finish, finish], [0, height], ":", color=colour(run.backend), linewidth=2.5)
-        early = finish < end / 2
-        ax.annotate(
-            f"{name(run.backend)}: last client done, {number(finish)} {scenario.time_unit}",
-            (finish, height),
-            (6 if early else -6, 0),
-            textcoords="offset points",
-            ha="left" if early else "right",
-            va="center",
-            fontsize=TEXT,
-            color=colour(run.backend),
-            weight="bold",
-        )
+    # The first to finish gets the lowest label: no other's line then runs through it.
+    for row, run in enumerate(sorted(runs, key=lambda run: run.finish_s)):
+        _mark_finish(ax, run, run.finish_s / second, top * (1.1 + 0.12 * row), unit, end)
     if limited:
         ax.set_yticks([0, 25, 50, 75, 100])
     headline, note = headed("The origin's uplink over time", results)
     label = "uplink in use (%)" if limited else "sent by the origin (MB/s)"
-    dress(ax, results, headline, f"time ({scenario.time_unit})", label, note)
+    dress(ax, results, headline, f"time ({unit})", label, note)
     return ax
+
+
+def _mark_finish(ax: Axes, run: Shown, finish: float, height: float, unit: str, end: float) -> None:
+    early, shade = finish < end / 2, colour(run.backend)
+    ax.plot([finish, finish], [0, height], ":", color=shade, linewidth=2.5)
+    ax.annotate(
+        f"{name(run.backend)}: last client done, {number(finish)} {unit}",
+        (finish, height),
+        (6 if early else -6, 0),
+        textcoords="offset points",
+        ha="left" if early else "right",
+        va="center",
+        fontsize=TEXT,
+        color=shade,
+        weight="bold",
+    )
 
 
 def sending(run: Shown) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -63,7 +68,7 @@ def sending(run: Shown) -> tuple[NDArray[Any], NDArray[Any]]:
     """
     rows = run.samples[run.samples["node"].isin(run.origins)]
     if rows.empty:
-        return np.array([0.0, float(run.run["finish_s"])]), np.array([0.0])
+        return np.array([0.0, run.finish_s]), np.array([0.0])
     start, bucket = rows["t_s"].to_numpy(dtype=float), float(rows["bucket_s"].max())
     buckets = round((start.max() + bucket) / bucket)
     width = bucket * math.ceil(buckets / STEPS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.layout_engine import ConstrainedLayoutEngine
+    from numpy.typing import NDArray
 
     from bench.plots.frames import Frames
 
 SIZE = (10.0, 6.0)
 """Inches."""
 DPI = 150
+LINE = 84
+"""Characters of SMALL text that fit beside nothing else."""
 TEXT = 14
 SMALL = 13
 INK = "#222222"
@@ -30,7 +33,7 @@ COLOURS = {"central": "#D55E00", "p2p": "#0072B2"}
 MORE_COLOURS = ("#009E73", "#CC79A7", "#E69F00")
 NAMES = {"central": "central server", "p2p": "P2P"}
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-LINES = ("-", "--", ":", "-.")
+LINES: tuple[Literal["-", "--", ":", "-."], ...] = ("-", "--", ":", "-.")
 
 
 def colour(backend: str) -> str:
@@ -48,11 +51,6 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def marker(order: int) -> str:
-    """The marker of the variant with this number."""
-    return MARKERS[order % len(MARKERS)]
-
-
 def tint(backend: str) -> tuple[float, float, float]:
     """A light, opaque shade of a backend's colour for areas, which never mixes with another's."""
     from matplotlib.colors import to_rgb
@@ -68,8 +66,13 @@ def roomy() -> ConstrainedLayoutEngine:
     return ConstrainedLayoutEngine(w_pad=0.2, h_pad=0.2)
 
 
-def new_axes(ax: Axes | None) -> Axes:
-    """The given axes, or new ones of a pyplot figure, which is what a notebook shows."""
+def new_axes(results: Frames, ax: Axes | None) -> Axes:
+    """The given axes, or new ones of a pyplot figure, which is what a notebook shows.
+
+    Raises ValueError where there is no run to draw.
+    """
+    if results.runs.empty:
+        raise ValueError("no run finished, so there is nothing to draw")
     if ax is not None:
         return ax
     from matplotlib import pyplot
@@ -77,14 +80,16 @@ def new_axes(ax: Axes | None) -> Axes:
     return pyplot.subplots(figsize=SIZE, layout=roomy())[1]
 
 
-def head(ax: Axes, results: Frames, headline: str, note: str = "") -> None:
-    """Write what the picture states, and below it the scenario's title and a note."""
-    scenario = results.scenario
-    context = " · ".join(part for part in (scenario.title or scenario.name, note) if part)
-    lines = textwrap.wrap(context, 84)
-    ax.set_title(
-        headline, loc="left", fontsize=19, color=INK, weight="bold", pad=12 + 18 * len(lines)
-    )
+def head(ax: Axes, results: Frames, headline: str, *notes: str) -> None:
+    """Write what the picture states; below it the scenario's title, and notes (empty: none)."""
+    lines: list[str] = []
+    for part in (results.scenario.title or results.scenario.name, *notes):
+        if lines and part and len(lines[-1]) + 3 + len(part) <= LINE:
+            lines[-1] += f" · {part}"
+        else:
+            lines += textwrap.wrap(part, LINE)
+    pad = 12 + 18 * len(lines)
+    ax.set_title(headline, loc="left", fontsize=19, color=INK, weight="bold", pad=pad)
     ax.annotate(
         "\n".join(lines),
         (0, 1),
@@ -99,6 +104,8 @@ def head(ax: Axes, results: Frames, headline: str, note: str = "") -> None:
 
 def dress(ax: Axes, results: Frames, headline: str, x: str, y: str, note: str = "") -> None:
     """Head, axis labels and a light grid; sizes are set here, not by global parameters."""
+    from matplotlib.ticker import StrMethodFormatter
+
     head(ax, results, headline, note)
     ax.set_xlabel(x, fontsize=TEXT + 1, color=INK, labelpad=8)
     ax.set_ylabel(y, fontsize=TEXT + 1, color=INK, labelpad=8)
@@ -107,6 +114,9 @@ def dress(ax: Axes, results: Frames, headline: str, x: str, y: str, note: str = 
     ax.set_axisbelow(True)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.spines["bottom"].set_color(QUIET)
+    for axis, limit in ((ax.xaxis, ax.get_xlim()[1]), (ax.yaxis, ax.get_ylim()[1])):
+        if axis.get_scale() == "linear" and limit >= 1000:
+            axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
 def is_skewed(clients: Iterable[int]) -> bool:
@@ -115,28 +125,33 @@ def is_skewed(clients: Iterable[int]) -> bool:
     return len(values) > 2 and bool(np.median(values) < values[-1] / 8)
 
 
-def clients_axis(ax: Axes, clients: Iterable[int], positive: bool) -> None:
-    """Measured N as ticks; both axes logarithmic where N is skewed and all heights are positive."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
+def clients_axis(ax: Axes, clients: Iterable[int]) -> None:
+    """Measured N as ticks where there is room; both axes logarithmic where N is skewed."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
     values = np.unique(list(clients))
     thousands = FuncFormatter(lambda value, _: number(value))
-    if positive and is_skewed(values):
+    if is_skewed(values):
         ax.set_xscale("log")
         ax.set_yscale("log", nonpositive="mask")
         ax.set_xlim(values[0] / 1.15, values[-1] * 1.15)
         ax.xaxis.set_minor_locator(NullLocator())
+        low, high = ax.get_ylim()
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 200 * low else (1,)))
         ax.yaxis.set_major_formatter(thousands)
         ax.yaxis.set_minor_formatter(NullFormatter())
         places = np.log(values)
     else:
-        ax.set_xlim(0, max(values[-1], 2) * 1.03)
-        ax.set_ylim(bottom=0)
+        ax.set_xlim(0, values[-1] * 1.03)
+        ax.set_ylim(0, 1.03 * ax.get_ylim()[1])
         places = values
     ax.xaxis.set_major_formatter(thousands)
-    room = max(float(np.ptp(places)), 1e-9)
-    if len(values) == 1 or float(np.diff(places).min()) / room > 0.05:
-        ax.set_xticks(values)
+    room = 0.045 * max(float(np.ptp(places)), 1e-9)
+    ticks = [-1]
+    for index in range(len(values) - 2, -1, -1):
+        if places[ticks[-1]] - places[index] >= room:
+            ticks.append(index)
+    ax.set_xticks(values[ticks])
 
 
 def label_ends(ax: Axes, ends: Sequence[tuple[float, float, str, str]], gap: float = 0.125) -> None:
@@ -161,12 +176,12 @@ def label_ends(ax: Axes, ends: Sequence[tuple[float, float, str, str]], gap: flo
             color=shade,
             weight="bold",
             linespacing=1.25,
-            arrowprops={"arrowstyle": "-", "color": shade, "shrinkB": 8} if moved else None,
+            arrowprops={"arrowstyle": "-", "color": shade, "relpos": (0, 0.5)} if moved else None,
         )
 
 
 def apart(heights: Sequence[float], gap: float) -> list[float]:
-    """Rising heights moved as little as needed to lie in 0 to 1 with `gap` between neighbours."""
+    """Rising heights (0 to 1) moved so that they stay inside and `gap` from their neighbours."""
     places: list[float] = []
     for height in heights:
         places.append(max(height, places[-1] + gap if places else 0.02))
@@ -190,16 +205,50 @@ def key(results: Frames) -> list[Any]:
                 [],
                 [],
                 color=QUIET,
-                marker=marker(order),
+                marker=MARKERS[order % len(MARKERS)],
                 markersize=10,
                 linestyle=LINES[order % len(LINES)],
                 linewidth=2.5,
-                label=words(variant),
+                label=words(variant, "\n"),
             )
         )
     return entries
 
 
-def legend(ax: Axes, handles: Sequence[Any], **options: Any) -> None:
-    """A frameless legend in the picture's own sizes."""
-    ax.legend(handles=handles, frameon=False, fontsize=SMALL, labelcolor=INK, **options)
+def points(ax: Axes, backend: str, order: int, line: str, *table: NDArray[Any]) -> None:
+    """Draw (N, median, min, max) as markers with a bar where the repeats differ."""
+    clients, median, low, high = table
+    shade = colour(backend)
+    if (high > low).any():
+        bars = np.array([median - low, high - median])
+        ax.errorbar(
+            clients, median, bars, fmt="none", ecolor=shade, elinewidth=2.5, capsize=5, capthick=2.5
+        )
+    ax.plot(
+        clients,
+        median,
+        MARKERS[order % len(MARKERS)] + line,
+        color=shade,
+        linewidth=2.5,
+        markersize=11,
+        markeredgecolor="white",
+        markeredgewidth=1.5,
+        zorder=3,
+    )
+
+
+def legend_beside(ax: Axes, results: Frames, title: str) -> None:
+    """Right of a sweep's curves: what the marks are, then `key`."""
+    box = ax.legend(
+        handles=key(results),
+        title=title,
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.02),
+        frameon=False,
+        fontsize=SMALL,
+        title_fontsize=SMALL,
+        labelcolor=INK,
+        alignment="left",
+        labelspacing=0.8,
+    )
+    box.get_title().set_color(QUIET)

@@ -19,7 +19,7 @@ def who_carried(results: Frames, ax: Axes | None = None) -> Axes:
 
     The area between a curve and the diagonal, as a part of the triangle, is the Gini coefficient.
     """
-    ax = new_axes(ax)
+    ax = new_axes(results, ax)
     for run in shown(results):
         sent = run.nodes["up_bytes"].tolist()
         hosts, share = 100 * np.array(lorenz(sent)).T

@@ -1,0 +1,242 @@
+"""The command line `bench`: run scenarios, see their bounds, read and draw results."""
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bench.catalogue import find, names
+from bench.errors import BenchError
+from bench.scenario import Scenario, ScenarioError, override_all
+
+if TYPE_CHECKING:
+    from bench.results import Results
+    from bench.table import Rows
+
+INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="One file, N hosts, two backends: measured over real local sockets, against the theory.",
+)
+
+
+def _option(option: str, metavar: str, help_: str) -> Any:
+    return typer.Option(f"--{option}", metavar=metavar, help=help_, show_default=False)
+
+
+Text = str | None
+ScenarioName = Annotated[
+    str, typer.Argument(metavar="[SCENARIO|FILE.toml]", help="A name of `bench list`, or a file.")
+]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `bench run` left.")]
+Clients = Annotated[Text, _option("clients", "N,N,…", "Numbers of clients.")]
+Setting = Annotated[
+    list[str] | None, _option("set", "FIELD=VALUE", "Set any field of the scenario; repeatable.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print an array of records.")]
+
+
+@app.callback(invoke_without_command=True)
+def _bench(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def run(
+    scenario: ScenarioName = "kurose-ross",
+    clients: Clients = None,
+    backend: Annotated[
+        list[str] | None, _option("backend", "NAME", "central or p2p; repeatable.")
+    ] = None,
+    file_size: Annotated[Text, _option("file-size", "SIZE", "The file, e.g. '4 MiB'.")] = None,
+    origin_up: Annotated[
+        Text, _option("origin-up", "RATE", "The origin's uplink, e.g. '10 Mbit/s'.")
+    ] = None,
+    peer_up: Annotated[
+        Text, _option("peer-up", "RATE,…", "The clients' uplinks, cycled over them.")
+    ] = None,
+    peer_down: Annotated[
+        Text, _option("peer-down", "RATE,…", "The clients' downlinks, cycled over them.")
+    ] = None,
+    latency: Annotated[Text, _option("latency", "TIME", "One way, e.g. '20 ms'.")] = None,
+    clock: Annotated[Text, _option("clock", "CLOCK", "virtual, paced or real.")] = None,
+    speed: Annotated[
+        Text, _option("speed", "X", "Paced: virtual seconds per second, at most.")
+    ] = None,
+    seed: Annotated[Text, _option("seed", "N", "Seed of the first repeat.")] = None,
+    repeats: Annotated[Text, _option("repeats", "N", "Runs of each case.")] = None,
+    sweep: Annotated[
+        list[str] | None,
+        _option("sweep", "FIELD=V1,V2,…", "Run with each value of any field; repeatable."),
+    ] = None,
+    set_: Setting = None,
+    out: Annotated[
+        Path | None, _option("out", "DIR", "Where to save; default results/SCENARIO-TIME.")
+    ] = None,
+    jobs: Annotated[
+        int | None, _option("jobs", "N", "Runs beside each other; default one a processor.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a scenario, print its table and save its results."""
+    given = {
+        "clients": clients,
+        "backends": ",".join(backend) if backend else None,
+        "file_size": file_size,
+        "origin_up": origin_up,
+        "peer_up": peer_up,
+        "peer_down": peer_down,
+        "latency": latency,
+        "clock": clock,
+        "speed": speed,
+        "seed": seed,
+        "repeats": repeats,
+    }
+    fields = {field: text for field, text in given.items() if text is not None}
+    chosen = override_all(find(scenario), fields | _assignments("--set", set_))
+    _run(chosen, _assignments("--sweep", sweep), out, jobs, as_json)
+
+
+def _run(
+    scenario: Scenario, sweep: dict[str, str], out: Path | None, jobs: int | None, as_json: bool
+) -> None:
+    # Pandas takes most of a second to import: not before it is known that there is work.
+    from bench.experiment import run
+
+    try:
+        results = run(scenario, sweep=sweep, out=out, jobs=jobs)
+    except KeyboardInterrupt as stop:
+        raise typer.Exit(_fail(str(stop) or "interrupted", INTERRUPTED)) from None
+    _print_results(results, as_json)
+    _say(f"{len(results.runs)} runs in {results.meta['wall_s']:.1f} s, kept in {results.path}")
+
+
+@app.command("list")
+def list_() -> None:
+    """List the scenarios of the catalogue."""
+    width = max(map(len, names()))
+    for name in names():
+        print(f"{name:{width}}  {find(name).title}")
+
+
+@app.command()
+def theory(
+    scenario: ScenarioName = "kurose-ross",
+    clients: Clients = None,
+    set_: Setting = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the bounds of a scenario, without running it."""
+    from bench.table import bound_records, bound_rows
+
+    fields = ({"clients": clients} if clients else {}) | _assignments("--set", set_)
+    chosen = override_all(find(scenario), fields)
+    if as_json:
+        _print_json(bound_records(chosen))
+    else:
+        _print_table(bound_rows(chosen), [chosen.title or chosen.name])
+
+
+@app.command()
+def plot(directory: Folder) -> None:
+    """Draw the pictures of some results again."""
+    from bench.results import load
+
+    results = load(directory)
+    from bench.plots import draw_all
+
+    for picture in draw_all(results, directory):
+        print(picture)
+
+
+@app.command()
+def show(
+    directory: Folder,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the runs as CSV.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print the table of some results."""
+    from bench.results import load
+
+    results = load(directory)
+    if as_csv:
+        print(results.runs.to_csv(index=False), end="")
+    else:
+        _print_results(results, as_json)
+
+
+def _assignments(option: str, texts: list[str] | None) -> dict[str, str]:
+    """Return the fields and values of options such as `--set FIELD=VALUE`."""
+    pairs = {}
+    for text in texts or []:
+        field, equals, value = text.partition("=")
+        if not equals:
+            raise ScenarioError(f"{option}: {text!r}; expected FIELD=VALUE")
+        pairs[field.strip().replace("-", "_")] = value
+    return pairs
+
+
+def _print_results(results: "Results", as_json: bool) -> None:
+    if as_json:
+        _print_json(results.records())
+        for note in results.notes()[1:]:
+            _say(note)
+    else:
+        _print_table(results.rows(), results.notes())
+
+
+def _print_json(records: list[dict[str, Any]]) -> None:
+    print(json.dumps(records, indent=2, allow_nan=False))
+
+
+def _print_table(rows: "Rows", notes: list[str]) -> None:
+    from rich.console import Console
+
+    from bench.table import draw
+
+    table = draw(rows)
+    # In a file or a pipe wrapping gains nothing, and on a narrow terminal no column may be lost.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    width = max(console.width, console.measure(table).minimum)
+    for note in notes:
+        console.print(note, markup=False)
+    console.print(table, width=width, crop=False)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _fail(line: str, code: int) -> int:
+    _say(f"bench: {' '.join(line.split())}")
+    return code
+
+
+def main() -> None:
+    """Run the command line; every error is one line on stderr.
+
+    Exits with 1 when a run fails, 2 on a wrong argument, 130 on an interrupt.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends a run like Ctrl-C
+    try:
+        code = typer.main.get_command(app)(standalone_mode=False)
+    except BenchError as error:
+        code = _fail(str(error), error.exit_code)
+    except typer.Abort:
+        code = INTERRUPTED
+    except Exception as error:
+        # What typer refuses: the class moves from version to version.
+        if not hasattr(error, "format_message"):
+            raise
+        code = _fail(error.format_message(), 2)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

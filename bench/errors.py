@@ -1,0 +1,7 @@
+"""What can go wrong in the bench, each a line for people; the command line exits with its code."""
+
+
+class BenchError(Exception):
+    """An error of the bench: one line that says what is wrong and what was expected."""
+
+    exit_code = 2

@@ -1,0 +1,82 @@
+"""How far a run of the bench is, on stderr: a bar on a terminal, else a line a finished run."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+from bench.pool import cost
+from bench.sweep import Trial, TrialResult
+
+
+class Watch:
+    """Hears of every trial by its index; this one keeps it to itself."""
+
+    def progress(self, index: int, fraction: float) -> None:
+        """Hear that a trial is done by `fraction`, 0 to 1."""
+
+    def done(self, index: int, result: TrialResult) -> None:
+        """Hear that a trial has its result."""
+
+
+@contextmanager
+def watch(trials: Sequence[Trial], *, shown: bool) -> Iterator[Watch]:
+    """Show the progress of `trials` on stderr, if it is to be shown."""
+    console = Console(stderr=True)
+    if not shown:
+        yield Watch()
+    elif not console.is_terminal:
+        yield Lines(trials, console)
+    else:
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+        with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
+            yield Bar(trials, bar)
+
+
+class Lines(Watch):
+    """A plain line for every finished trial."""
+
+    def __init__(self, trials: Sequence[Trial], console: Console) -> None:
+        self._trials = trials
+        self._console = console
+        self._finished = 0
+
+    def done(self, index: int, result: TrialResult) -> None:
+        self._finished += 1
+        trial = self._trials[index]
+        finish = result.run["finish_s"] / trial.scenario.seconds_per_unit
+        self._console.print(
+            f"{self._finished}/{len(self._trials)}  {trial}: "
+            f"{finish:.4g} {trial.scenario.time_unit} in {result.run['wall_s']:.1f} s",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+class Bar(Watch):
+    """A bar that advances by the bytes delivered."""
+
+    def __init__(self, trials: Sequence[Trial], bar: Progress) -> None:
+        self._trials = trials
+        self._bar = bar
+        self._fractions = [0.0] * len(trials)
+        self._finished = 0
+        self._task = bar.add_task("", total=sum(cost(trial) for trial in trials) or 1)
+        self._show(0)
+
+    def progress(self, index: int, fraction: float) -> None:
+        self._fractions[index] = fraction
+        self._show(index)
+
+    def done(self, index: int, result: TrialResult) -> None:
+        self._finished += 1
+        self.progress(index, 1.0)
+
+    def _show(self, index: int) -> None:
+        pairs = zip(self._trials, self._fractions, strict=True)
+        self._bar.update(
+            self._task,
+            completed=sum(cost(trial) * fraction for trial, fraction in pairs),
+            description=f"{self._finished}/{len(self._trials)} runs  {self._trials[index]}",
+        )

@@ -1,0 +1,157 @@
+"""One connection to another peer: the state both sides keep of each other (BEP 3), and its bytes.
+
+The wire protocol itself is in `wire`; what to do about what is said, in `download`, `upload` and
+`swarm`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from p2p import wire
+from p2p.errors import P2PError
+from p2p.extension import ExtendedHandshake
+from p2p.picker import Block
+
+WRITE_AHEAD = 256 * 1024
+"""Bytes that may wait in a transport whose link is unlimited: a few of the kernel's reads."""
+
+REQUEST_QUEUE = 500
+"""Requests that a peer may have waiting with us, as in Transmission."""
+
+
+class Owner(Protocol):
+    """Whom a connection tells what happens to it."""
+
+    def opened(self, connection: Connection) -> None:
+        """The connection is there; nothing was said yet."""
+
+    def heard(self, connection: Connection, events: list[wire.Event]) -> None:
+        """The other peer said this."""
+
+    def drained(self, connection: Connection) -> None:
+        """What was written has left the buffer."""
+
+    def lost(self, connection: Connection) -> None:
+        """The connection is gone."""
+
+
+class Connection(asyncio.Protocol):
+    """What we know of one other peer, and the means to say something to it."""
+
+    def __init__(self, owner: Owner, outgoing: bool) -> None:
+        self._owner = owner
+        self.outgoing = outgoing
+        self._decoder = wire.Decoder()
+        self._unsent: list[bytes] = []
+        self.transport: asyncio.Transport | None = None
+        self.paused = False
+        """True while the transport's buffer is too full for another block."""
+
+        self.opened_at = 0.0
+        self.joined = False
+        """True once both handshakes are exchanged and the swarm has it."""
+        self.peer_id = b""
+        self.listens_at: tuple[str, int] | None = None
+        """Where others can reach this peer, once it is known."""
+        self.extensions: dict[str, int] = {}
+        """What the peer calls the extension messages that it takes."""
+        self.metadata_size: int | None = None
+
+        self.has = bytearray()
+        """1 for every piece that the peer has; empty until the torrent's metainfo is known."""
+        self.announced: list[wire.Have | wire.Bitfield] = []
+        """What the peer said that it has while the number of pieces was not known."""
+        self.pieces = 0
+        """How many pieces the peer has."""
+        self.useful = 0
+        """How many of them we lack."""
+
+        self.choked_by = True
+        self.interested = False
+        """We in them."""
+        self.asked: dict[Block, float] = {}
+        """Blocks requested from the peer and when, oldest first."""
+        self.depth = 2
+        """How many may be under way."""
+        self.answer_s = math.inf
+        """Seconds that the quickest answer took."""
+        self.burst, self.burst_since = 0, 0.0
+        """Bytes of blocks that came since that time: what `depth` was last fitted to."""
+        self.heard_block = 0.0
+        """When the last block came."""
+        self.gave = 0
+        """Bytes of blocks that it sent since the last rechoke."""
+
+        self.choking = True
+        self.wants = False
+        """They in us."""
+        self.queue: deque[Block] = deque()
+        """Blocks that the peer waits for."""
+        self.got = 0
+        """Bytes of blocks that we sent it since the last rechoke."""
+        self.told: dict[tuple[str, int], None] = {}
+        """Where other peers listen, as far as we told this one (BEP 11)."""
+        self.said_at = 0.0
+        """When we last sent anything."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self._owner.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            events = self._decoder.feed(data)
+            self._owner.heard(self, events)
+        except P2PError:
+            self.close()
+
+    def pause_writing(self) -> None:
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        self._owner.drained(self)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.transport = None
+        self._owner.lost(self)
+
+    def close(self) -> None:
+        """Send what was said and end the connection."""
+        self.flush()
+        if self.transport is not None:
+            self.transport.close()
+
+    def say(self, message: bytes, later: Callable[[Connection], None]) -> None:
+        """Queue a message; `later` is told the first time, to have `flush` called soon."""
+        if not self._unsent:
+            later(self)
+        self._unsent.append(message)
+
+    def flush(self) -> None:
+        """Give all that was said to the transport in one write."""
+        if self._unsent and self.transport is not None:
+            self.transport.write(b"".join(self._unsent))
+        self._unsent.clear()
+
+    def introduced(self, theirs: ExtendedHandshake) -> None:
+        """The peer said what it is and takes (BEP 10); later handshakes add to the first."""
+        self.extensions.update(theirs.messages)
+        self.metadata_size = theirs.metadata_size or self.metadata_size
+        if theirs.listen_port and self.listens_at is None and self.transport is not None:
+            self.listens_at = (self.transport.get_extra_info("peername")[0], theirs.listen_port)
+
+    def takes(self, extension: str) -> bool:
+        """Whether the peer understands that extension message."""
+        return bool(self.extensions.get(extension))
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that wait in the transport."""
+        return 0 if self.transport is None else self.transport.get_write_buffer_size()

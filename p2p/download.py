@@ -1,0 +1,233 @@
+"""The downloading half of a swarm: what to ask of whom, and what becomes of the blocks.
+
+Follows BEP 3; the pipeline of requests is Cohen's (2003, section 2.3), its depth grows with the
+rate that a peer shows and with the time that it takes to answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Protocol
+
+from host.host import Host
+from p2p import wire
+from p2p.connection import REQUEST_QUEUE, Connection
+from p2p.metainfo import Metainfo
+from p2p.picker import Block, Picker
+from p2p.store import Store
+
+QUEUE_TIME_S = 0.05
+"""Seconds of a peer's rate to have under way at least: the scheduling delay of a busy machine."""
+
+MIN_DEPTH = 2
+"""Requests under way at least, so that the next is there when one has been served."""
+
+
+class Mates(Protocol):
+    """What the download needs of its swarm."""
+
+    def mates(self) -> Iterable[Connection]:
+        """The connections whose handshake is done."""
+
+    def say(self, connection: Connection, message: bytes) -> None:
+        """Send a message before long."""
+
+    def have(self, index: int) -> None:
+        """The piece is here and verified."""
+
+    def complete(self) -> None:
+        """All pieces are here."""
+
+    def failed(self, error: BaseException) -> None:
+        """The download cannot go on."""
+
+
+class Download:
+    """Fetches the pieces of one torrent from the peers of a swarm."""
+
+    def __init__(self, host: Host, metainfo: Metainfo, store: Store, swarm: Mates) -> None:
+        self._host = host
+        self._metainfo = metainfo
+        self._store = store
+        self._swarm = swarm
+        self.picker = Picker(metainfo.piece_count, metainfo.piece_size, host.rng)
+        self._pieces: dict[int, bytearray] = {}
+        self._sources: dict[int, dict[Connection, None]] = {}
+        self._storing: dict[asyncio.Future[bool], None] = {}
+
+    # ---- what peers say
+
+    def meets(self, peer: Connection) -> None:
+        """A peer is connected, or the metainfo is known: note what it said it has."""
+        peer.has = bytearray(self._metainfo.piece_count)
+        for message in peer.announced:
+            if isinstance(message, wire.Bitfield):
+                self.bitfield(peer, message)
+            else:
+                self.have(peer, message)
+        peer.announced.clear()
+        self.ask(peer)
+
+    def bitfield(self, peer: Connection, message: wire.Bitfield) -> None:
+        has = wire.unpack_bitfield(message.bits, self._metainfo.piece_count)
+        self.picker.left_swarm(peer.has)
+        self.picker.joined(has)
+        peer.has = has
+        peer.pieces = sum(has)
+        have = self.picker.have
+        peer.useful = sum(1 for theirs, ours in zip(has, have, strict=True) if theirs > ours)
+        self._show_interest(peer)
+
+    def have(self, peer: Connection, message: wire.Have) -> None:
+        index = message.index
+        if index >= len(peer.has):
+            raise wire.WireError(f"piece {index}: expected less than {len(peer.has)}")
+        if peer.has[index]:
+            return
+        peer.has[index] = 1
+        peer.pieces += 1
+        self.picker.gained(index)
+        if not self.picker.have[index]:
+            peer.useful += 1
+            self._show_interest(peer)
+            self.ask(peer)
+
+    def choked(self, peer: Connection) -> None:
+        """The peer will not serve what we asked for."""
+        self._give_back(peer)
+
+    def unchoked(self, peer: Connection) -> None:
+        """The peer will serve what we ask for."""
+        peer.heard_block = peer.burst_since = self._host.loop.time()
+        peer.burst = 0
+        self.ask(peer)
+
+    def leaves(self, peer: Connection) -> None:
+        """The connection is lost."""
+        self.picker.left_swarm(peer.has)
+        self._give_back(peer)
+
+    def block(self, peer: Connection, message: wire.Piece) -> None:
+        block = Block(message.index, message.begin, len(message.data))
+        now = self._host.loop.time()
+        asked_at = peer.asked.pop(block, None)
+        if asked_at is not None:
+            self._deepen(peer, now, asked_at)
+        peer.heard_block = now
+        peer.gave += block.length
+        outcome = self.picker.received(block)
+        if outcome is not None:
+            whole, copies = outcome
+            self._keep(peer, block, message.data)
+            if copies:
+                self._cancel(block)
+            if whole:
+                self._check(block.index)
+        self.ask(peer)
+
+    # ---- what we ask for
+
+    def ask(self, peer: Connection) -> None:
+        """Fill the pipeline of requests to a peer that lets us."""
+        room = peer.depth - len(peer.asked)
+        if peer.choked_by or room <= 0 or not peer.useful:
+            return
+        now = self._host.loop.time()
+        messages = []
+        for block in self.picker.pick(peer.has, room, peer.asked):
+            peer.asked[block] = now
+            messages.append(wire.encode_request(*block))
+        if messages:
+            self._swarm.say(peer, b"".join(messages))
+
+    def give_up_on_silent(self, patience_s: float) -> None:
+        """Take back what was asked of peers that have sent nothing for so long."""
+        now = self._host.loop.time()
+        for peer in self._swarm.mates():
+            if peer.asked and now - max(peer.heard_block, *peer.asked.values()) > patience_s:
+                self._give_back(peer)
+        for peer in self._swarm.mates():
+            if not peer.asked:
+                self.ask(peer)
+
+    def _give_back(self, peer: Connection) -> None:
+        if not peer.asked:
+            return
+        blocks = list(peer.asked)
+        peer.asked.clear()
+        self.picker.returned(blocks)
+        for other in self._swarm.mates():
+            if other is not peer:
+                self.ask(other)
+
+    def _deepen(self, peer: Connection, now: float, asked_at: float) -> None:
+        """Fit the pipeline to what the peer sends in the time that an answer takes."""
+        peer.answer_s = min(peer.answer_s, now - asked_at)
+        peer.burst += wire.BLOCK
+        elapsed = now - peer.burst_since
+        if elapsed >= QUEUE_TIME_S:
+            ahead = peer.burst / elapsed * max(QUEUE_TIME_S, 2 * peer.answer_s)
+            peer.depth = min(REQUEST_QUEUE, MIN_DEPTH + int(ahead / wire.BLOCK))
+            peer.burst, peer.burst_since = 0, now
+
+    def _cancel(self, block: Block) -> None:
+        for other in self._swarm.mates():
+            if other.asked.pop(block, None) is not None:
+                self._swarm.say(other, wire.encode_cancel(*block))
+                self.ask(other)
+
+    def _show_interest(self, peer: Connection) -> None:
+        wanted = peer.useful > 0
+        if wanted != peer.interested:
+            peer.interested = wanted
+            message = wire.encode_interested() if wanted else wire.encode_not_interested()
+            self._swarm.say(peer, message)
+
+    # ---- what has come
+
+    def _keep(self, peer: Connection, block: Block, data: memoryview) -> None:
+        piece = self._pieces.get(block.index)
+        if piece is None:
+            piece = bytearray(self._metainfo.piece_size(block.index))
+            self._pieces[block.index] = piece
+            self._sources[block.index] = {}
+        piece[block.begin : block.begin + block.length] = data
+        self._sources[block.index][peer] = None
+
+    def _check(self, index: int) -> None:
+        """Verify and store a whole piece; off the loop where the clock is real."""
+        piece = self._pieces.pop(index)
+        storing = self._host.loop.run_in_executor(None, self._store.put, index, piece)
+        self._storing[storing] = None
+        storing.add_done_callback(lambda done: self._stored(index, done))
+
+    def _stored(self, index: int, storing: asyncio.Future[bool]) -> None:
+        del self._storing[storing]
+        sources = self._sources.pop(index)
+        if storing.cancelled():
+            return
+        if error := storing.exception():
+            self._swarm.failed(error)
+            return
+        if not storing.result():
+            self.picker.failed(index)
+            if len(sources) == 1:
+                for liar in sources:
+                    liar.close()
+            for peer in self._swarm.mates():
+                self.ask(peer)
+            return
+        self.picker.verified(index)
+        for peer in self._swarm.mates():
+            if peer.has[index]:
+                peer.useful -= 1
+                self._show_interest(peer)
+        self._swarm.have(index)
+        if not self.picker.left:
+            self._swarm.complete()
+
+    async def close(self) -> None:
+        """Wait for the pieces that are being written."""
+        if self._storing:
+            await asyncio.wait(list(self._storing))

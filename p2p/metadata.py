@@ -1,0 +1,75 @@
+"""Metainfo from peers: asking one of them for it, and giving it to those who ask (BEP 9)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+
+from p2p import extension
+from p2p.connection import Connection
+from p2p.extension import MetadataAssembly, MetadataData, MetadataReject, MetadataRequest
+from p2p.metainfo import Metainfo
+
+
+class MetadataExchange:
+    """One torrent's metainfo, wanted or had; `send` takes (peer, encoded ut_metadata message)."""
+
+    def __init__(
+        self,
+        infohash: bytes,
+        rng: random.Random,
+        send: Callable[[Connection, bytes], None],
+        learned: Callable[[Metainfo], None],
+    ) -> None:
+        self._infohash = infohash
+        self._rng = rng
+        self._send = send
+        self._learned = learned
+        self.metainfo: Metainfo | None = None
+        self._teacher: Connection | None = None
+        self._assembly: MetadataAssembly | None = None
+
+    def ask(self, peers: Iterable[Connection]) -> None:
+        """Ask one of the peers that have the metainfo, unless it is here or asked for."""
+        if self.metainfo is not None or self._teacher is not None:
+            return
+        knowing = [peer for peer in peers if peer.metadata_size and peer.takes("ut_metadata")]
+        if not knowing:
+            return
+        self._teacher = self._rng.choice(knowing)
+        assert self._teacher.metadata_size is not None
+        self._assembly = MetadataAssembly(self._infohash, self._teacher.metadata_size)
+        for part in self._assembly.missing():
+            self._send(self._teacher, extension.encode_metadata(MetadataRequest(part)))
+
+    def leaves(self, peer: Connection) -> None:
+        """The connection is lost; call `ask` again."""
+        if peer is self._teacher:
+            self._teacher = self._assembly = None
+
+    def heard(self, peer: Connection, payload: bytes) -> None:
+        """React to a ut_metadata message.  Raises WireError when it lies or is malformed."""
+        message = extension.decode_metadata(payload)
+        if isinstance(message, MetadataRequest):
+            self._send(peer, extension.encode_metadata(self._answer(message.piece)))
+        elif peer is not self._teacher or self._assembly is None:
+            return
+        elif isinstance(message, MetadataReject):
+            peer.metadata_size = None
+            self.leaves(peer)
+        elif isinstance(message, MetadataData):
+            self._assembly.add(message.piece, message.data)
+            info = self._assembly.complete()
+            if info is not None:
+                self.metainfo = Metainfo.from_info(info)
+                self.leaves(peer)
+                self._learned(self.metainfo)
+
+    def _answer(self, part: int) -> MetadataData | MetadataReject:
+        info = self.metainfo.info_bytes if self.metainfo is not None else b""
+        start = part * extension.METADATA_BLOCK
+        if start >= len(info):
+            return MetadataReject(part)
+        return MetadataData(part, len(info), info[start : start + extension.METADATA_BLOCK])
+
+

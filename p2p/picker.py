@@ -1,0 +1,160 @@
+"""Which block to ask for next: rarest piece first, a started piece before a new one, endgame.
+
+The strategy is Cohen's (Incentives Build Robustness in BitTorrent, 2003, section 2.4): strict
+priority, rarest first, random first piece, endgame mode.  Pure: `rng` comes in, no I/O.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Container, Iterable
+from typing import NamedTuple
+
+from p2p.wire import BLOCK
+
+
+class Block(NamedTuple):
+    """A stretch of a piece, as requested."""
+
+    index: int
+    begin: int
+    length: int
+
+
+class _Started:
+    """A piece of which some blocks were requested: who is asked for each is counted here."""
+
+    __slots__ = ("asked", "blocks", "free", "missing")
+
+    def __init__(self, blocks: list[Block]) -> None:
+        self.blocks = blocks
+        self.free = blocks[::-1]
+        self.asked = dict.fromkeys(blocks, 0)
+        self.missing = len(blocks)
+
+
+class Picker:
+    """What one peer still needs of a torrent, and where it is."""
+
+    def __init__(
+        self, piece_count: int, piece_size: Callable[[int], int], rng: random.Random
+    ) -> None:
+        self._piece_size = piece_size
+        self._rng = rng
+        self.have = bytearray(piece_count)
+        """1 for every piece that is here and verified."""
+        self.availability = [0] * piece_count
+        """Connected peers that have the piece."""
+        self._started: dict[int, _Started] = {}
+        self._unstarted = list(range(piece_count))
+        # One order per peer breaks ties, so that peers do not all pick the same rare piece.
+        rng.shuffle(self._unstarted)
+        self.left = piece_count
+        """Pieces not yet here."""
+
+    def has_all(self) -> None:
+        """Everything is here already: there is nothing to pick."""
+        self.have = bytearray(b"\1" * len(self.have))
+        self._unstarted.clear()
+        self.left = 0
+
+    def pick(self, has: bytearray, count: int, asked: Container[Block]) -> list[Block]:
+        """At most `count` blocks to ask of a peer that has the pieces flagged in `has`.
+
+        `asked` are the blocks already under way from that peer; the picks count as asked.
+        """
+        picks: list[Block] = []
+        for index, started in self._started.items():
+            if started.free and has[index]:
+                self._take(started, count - len(picks), picks)
+                if len(picks) == count:
+                    return picks
+        while len(picks) < count and (index := self._rarest(has)) is not None:
+            self._unstarted.remove(index)
+            started = self._started[index] = _Started(self._blocks(index))
+            self._take(started, count - len(picks), picks)
+        if len(picks) < count and not self._unstarted:
+            picks += self._endgame(has, count - len(picks), asked)
+        return picks
+
+    def _take(self, started: _Started, count: int, picks: list[Block]) -> None:
+        for _ in range(min(count, len(started.free))):
+            block = started.free.pop()
+            started.asked[block] += 1
+            picks.append(block)
+
+    def _rarest(self, has: bytearray) -> int | None:
+        there = [index for index in self._unstarted if has[index]]
+        if not there:
+            return None
+        if self.left == len(self.have) and not self._started:
+            return self._rng.choice(there)
+        return min(there, key=self.availability.__getitem__)
+
+    def _endgame(self, has: bytearray, count: int, asked: Container[Block]) -> list[Block]:
+        """Blocks that others were asked for already, those asked of the fewest first."""
+        if any(started.free for started in self._started.values()):
+            return []
+        late = [
+            (copies, block)
+            for index, started in self._started.items()
+            if has[index]
+            for block, copies in started.asked.items()
+            if block not in asked
+        ]
+        late.sort(key=lambda item: item[0])
+        for _, block in late[:count]:
+            self._started[block.index].asked[block] += 1
+        return [block for _, block in late[:count]]
+
+    def received(self, block: Block) -> tuple[bool, int] | None:
+        """A block came: (whether its piece is whole, how many others were asked for it).
+
+        None when it is not wanted (any more).
+        """
+        started = self._started.get(block.index)
+        if started is None or block not in started.asked:
+            return None
+        copies = started.asked.pop(block)
+        if not copies:
+            started.free.remove(block)
+        started.missing -= 1
+        return not started.missing, max(0, copies - 1)
+
+    def returned(self, blocks: Iterable[Block]) -> None:
+        """These blocks will not come from the peer that was asked for them."""
+        for block in blocks:
+            started = self._started.get(block.index)
+            if started is None or not started.asked.get(block):
+                continue
+            started.asked[block] -= 1
+            if not started.asked[block]:
+                started.free.append(block)
+
+    def verified(self, index: int) -> None:
+        """The piece is here and its hash is right."""
+        del self._started[index]
+        self.have[index] = 1
+        self.left -= 1
+
+    def failed(self, index: int) -> None:
+        """The piece's hash was wrong: all of it is wanted again."""
+        self._started[index] = _Started(self._blocks(index))
+
+    def gained(self, index: int) -> None:
+        """A connected peer has one more piece."""
+        self.availability[index] += 1
+
+    def joined(self, has: bytearray) -> None:
+        """A peer with these pieces is connected."""
+        for index, flag in enumerate(has):
+            self.availability[index] += flag
+
+    def left_swarm(self, has: bytearray) -> None:
+        """A peer with these pieces is no longer connected."""
+        for index, flag in enumerate(has):
+            self.availability[index] -= flag
+
+    def _blocks(self, index: int) -> list[Block]:
+        size = self._piece_size(index)
+        return [Block(index, at, min(BLOCK, size - at)) for at in range(0, size, BLOCK)]

@@ -1,0 +1,70 @@
+"""Which pieces an origin lets which peer know of, so that none goes out twice before all are out.
+
+The idea is BEP 16's: a seed that does not announce what it has, but reveals it piece by piece.
+Pure: `rng` comes in.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Hashable, Sequence
+
+
+class SuperSeed:
+    """What was revealed to whom, and how often each piece went out whole."""
+
+    def __init__(self, piece_count: int, rng: random.Random) -> None:
+        self._sent = [0] * piece_count
+        self._promises = [0] * piece_count
+        self._promised: dict[Hashable, dict[int, None]] = {}
+        self._known: dict[Hashable, bytearray] = {}
+        # Ties are broken by an order of its own, so that the file does not go out front to back.
+        self._order = list(range(piece_count))
+        rng.shuffle(self._order)
+        self.unsent = piece_count
+        """Pieces that have never gone out whole."""
+
+    def joins(self, key: Hashable) -> None:
+        self._promised[key] = {}
+        self._known[key] = bytearray(len(self._sent))
+
+    def leaves(self, key: Hashable) -> None:
+        """Peer `key` is gone: what it was promised is for others."""
+        for index in self._promised.pop(key):
+            self._promises[index] -= 1
+        del self._known[key]
+
+    def reveal(
+        self, key: Hashable, has: Sequence[int], availability: Sequence[int], idle: bool = False
+    ) -> int | None:
+        """A piece that peer `key` may ask for next, None when there is none for it now.
+
+        `has` flags its pieces, `availability` counts the peers that have each.  While a piece has
+        not gone out, no second copy of another is revealed, unless the uplink would be `idle`.
+        """
+        known = self._known[key]
+        wanted = [i for i in self._order if not (known[i] or has[i])]
+        if self.unsent:
+            unsent = [i for i in wanted if not self._sent[i]]
+            wanted = unsent if idle else [i for i in unsent if not self._promises[i]]
+        if not wanted:
+            return None
+        index = min(wanted, key=lambda i: (self._promises[i] + availability[i], self._sent[i]))
+        known[index] = 1
+        self._promised[key][index] = None
+        self._promises[index] += 1
+        return index
+
+    def settled(self, key: Hashable, index: int, sent: bool) -> bool:
+        """Peer `key` was `sent` the whole piece, or has it from elsewhere.
+
+        True when it had been promised the piece until now.
+        """
+        if sent:
+            self.unsent -= not self._sent[index]
+            self._sent[index] += 1
+        if index not in self._promised[key]:
+            return False
+        del self._promised[key][index]
+        self._promises[index] -= 1
+        return True

@@ -1,0 +1,192 @@
+"""The uploading half of a peer: whom to unchoke, and whose block goes on the uplink next.
+
+One block at a time is handed to a limited uplink, so that a piece is whole somewhere soon and can
+be passed on, and so that short messages do not wait behind a buffer (BEP 3 leaves the order of
+service open).  Slots are `choker`'s business.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from host.host import Host
+from p2p import wire
+from p2p.choker import Candidate, Choker
+from p2p.config import PeerConfig
+from p2p.connection import REQUEST_QUEUE, WRITE_AHEAD, Connection
+from p2p.picker import Block
+
+
+class Source(Protocol):
+    """What the upload needs of the swarm that a connection belongs to."""
+
+    seeding: bool
+
+    @property
+    def superseeding(self) -> bool:
+        """Whether every peer is only shown the pieces meant for it (BEP 16)."""
+
+    def read(self, block: Block) -> bytes:
+        """The bytes of a block of a piece that is here."""
+
+    def rarity(self, index: int) -> int:
+        """Connected peers that have the piece."""
+
+    def say(self, connection: Connection, message: bytes) -> None:
+        """Send a message before long."""
+
+    def requested(self, connection: Connection, block: Block) -> None:
+        """The peer asks for a block and will get it."""
+
+    def sent(self, connection: Connection, block: Block) -> None:
+        """A block is on its way to the peer."""
+
+    def idle(self) -> None:
+        """The uplink has nothing to send."""
+
+
+class Upload:
+    """Serves the requests of all connections of one host."""
+
+    def __init__(self, host: Host, config: PeerConfig) -> None:
+        self._host = host
+        self._choker = Choker(config.upload_slots, host.rng)
+        self._peers: dict[Connection, Source] = {}
+        self._waiting: dict[Connection, None] = {}
+        self._last: tuple[Connection, int] | None = None
+        self._serving = False
+        host.up.on_idle = self._idle
+
+    def joins(self, peer: Connection, source: Source) -> None:
+        self._peers[peer] = source
+        if self._host.up.unlimited:
+            assert peer.transport is not None
+            peer.transport.set_write_buffer_limits(WRITE_AHEAD)
+
+    def leaves(self, peer: Connection) -> None:
+        del self._peers[peer]
+        self._waiting.pop(peer, None)
+        self._fill()
+
+    # ---- what peers say
+
+    def interested(self, peer: Connection) -> None:
+        peer.wants = True
+        if self._peers[peer].superseeding:
+            self._set_choking(peer, False)
+        else:
+            self._fill()
+
+    def not_interested(self, peer: Connection) -> None:
+        peer.wants = False
+        self._set_choking(peer, True)
+        self._fill()
+
+    def request(self, peer: Connection, message: wire.Request) -> None:
+        block = Block(message.index, message.begin, message.length)
+        if peer.choking or len(peer.queue) >= REQUEST_QUEUE:
+            return
+        peer.queue.append(block)
+        self._waiting[peer] = None
+        self._peers[peer].requested(peer, block)
+        self.serve()
+
+    def cancel(self, peer: Connection, message: wire.Cancel) -> None:
+        block = Block(message.index, message.begin, message.length)
+        if block in peer.queue:
+            peer.queue.remove(block)
+            if not peer.queue:
+                self._waiting.pop(peer, None)
+
+    # ---- what we send
+
+    def serve(self) -> None:
+        """Hand blocks to the uplink while it has room for them."""
+        if self._serving:
+            return
+        self._serving = True
+        while not self._host.up.busy and (peer := self._next()) is not None:
+            block = peer.queue.popleft()
+            if not peer.queue:
+                del self._waiting[peer]
+            source = self._peers[peer]
+            self._last = peer, block.index
+            data = source.read(block)
+            peer.flush()
+            peer.got += block.length
+            assert peer.transport is not None
+            peer.transport.write(wire.encode_piece_header(*block) + data)
+            source.sent(peer, block)
+        self._serving = False
+
+    def _next(self) -> Connection | None:
+        """Whose first request to serve: the piece begun, or else the rarest."""
+        ready = [peer for peer in self._waiting if not peer.paused]
+        if not self._host.up.unlimited:
+            ready = [peer for peer in ready if not peer.buffered]
+        if len(ready) < 2:
+            return ready[0] if ready else None
+        last = self._last
+        for peer in ready:
+            if last == (peer, peer.queue[0].index):
+                return peer
+        return min(
+            ready, key=lambda peer: (self._peers[peer].rarity(peer.queue[0].index), peer.pieces)
+        )
+
+    def _idle(self) -> None:
+        """The uplink has nothing to send: serve, or unchoke one more peer that wants something."""
+        self.serve()
+        if not self._host.up.busy and not self._waiting:
+            for source in dict.fromkeys(self._peers.values()):
+                source.idle()
+            self._unchoke_needy()
+
+    # ---- slots
+
+    def rechoke(self) -> None:
+        """Give out the slots anew; to be called at a steady pace."""
+        competing = self._competing()
+        seeding = all(source.seeding for source in self._peers.values())
+        chosen = self._choker.rechoke([_candidate(peer) for peer in competing], seeding)
+        for peer in competing:
+            self._set_choking(peer, peer not in chosen)
+        for peer in self._peers:
+            peer.gave = peer.got = 0
+        self.serve()
+
+    def _competing(self) -> list[Connection]:
+        """The peers that want something and need a slot to get it."""
+        return [
+            peer
+            for peer, source in self._peers.items()
+            if peer.wants and not source.superseeding
+        ]
+
+    def _fill(self) -> None:
+        """Unchoke at once when a place is free."""
+        competing = self._competing()
+        free = self._choker.places - sum(not peer.choking for peer in competing)
+        for _ in range(min(free, sum(peer.choking for peer in competing))):
+            self._unchoke_needy()
+
+    def _unchoke_needy(self) -> None:
+        choked = [_candidate(peer) for peer in self._competing() if peer.choking]
+        if choked:
+            chosen = self._choker.fill(choked)
+            assert isinstance(chosen, Connection)
+            self._set_choking(chosen, False)
+
+    def _set_choking(self, peer: Connection, choking: bool) -> None:
+        if peer.choking == choking:
+            return
+        peer.choking = choking
+        source = self._peers[peer]
+        source.say(peer, wire.encode_choke() if choking else wire.encode_unchoke())
+        if choking:
+            peer.queue.clear()
+            self._waiting.pop(peer, None)
+
+
+def _candidate(peer: Connection) -> Candidate:
+    return Candidate(peer, peer.gave, peer.got, peer.pieces)

@@ -1,0 +1,70 @@
+"""bench.sweep: the trials of a scenario."""
+
+import pytest
+
+from bench.catalogue import find
+from bench.scenario import ScenarioError, override_all
+from bench.sweep import labels, trials
+
+
+def test_backends_clients_and_repeats_in_order() -> None:
+    scenario = override_all(find("quick"), {"clients": "1,4", "repeats": 2, "seed": 7})
+    cases = [(t.backend, t.clients, t.seed, t.repeat) for t in trials(scenario)]
+    assert cases == [
+        ("central", 1, 7, 0),
+        ("central", 1, 8, 1),
+        ("central", 4, 7, 0),
+        ("central", 4, 8, 1),
+        ("p2p", 1, 7, 0),
+        ("p2p", 1, 8, 1),
+        ("p2p", 4, 7, 0),
+        ("p2p", 4, 8, 1),
+    ]
+
+
+def test_several_fields_are_swept_as_all_their_combinations() -> None:
+    scenario = override_all(find("quick"), {"clients": 1, "backends": "p2p"})
+    sweep = {"peer_up": "1 Mbit/s,2 Mbit/s", "latency": ["20 ms", 0.5]}
+    plan = trials(scenario, sweep)
+    assert [labels(trial, list(sweep)) for trial in plan] == [
+        {"peer_up": up, "latency": latency, "backend": "p2p", "clients": 1, "seed": 1, "repeat": 0}
+        for up in ("1 Mbit/s", "2 Mbit/s")
+        for latency in ("20 ms", "500 ms")
+    ]
+    assert [trial.scenario.peer_up for trial in plan] == [(125e3,), (125e3,), (250e3,), (250e3,)]
+
+
+def test_a_list_can_be_one_swept_value() -> None:
+    scenario = override_all(find("quick"), {"clients": 2, "backends": "p2p"})
+    plan = trials(scenario, {"peer_up": [["1 B/s", "2 B/s"], "3 B/s"]})
+    assert [labels(trial, ["peer_up"])["peer_up"] for trial in plan] == ["1 B/s, 2 B/s", "3 B/s"]
+
+
+def test_fields_that_are_columns_already_can_be_swept() -> None:
+    scenario = override_all(find("quick"), {"backends": "p2p"})
+    plan = trials(scenario, {"clients": "2,3", "seed": "5,6"})
+    assert [(t.clients, t.seed) for t in plan] == [(2, 5), (2, 6), (3, 5), (3, 6)]
+    assert labels(plan[3], ["clients", "seed"]) == {
+        "backend": "p2p",
+        "clients": 3,
+        "seed": 6,
+        "repeat": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("sweep", "line"),
+    [
+        ({"foo": "1"}, "foo: no such field; the fields are name, "),
+        ({"peer_up": "1"}, "peer_up: '1' is not a rate; expected e.g. '10 Mbit/s' or '4 MiB/s'"),
+        ({"peer_up": []}, "peer_up: nothing to sweep over; expected one value or more"),
+    ],
+)
+def test_a_wrong_sweep_gets_one_line(sweep: dict[str, object], line: str) -> None:
+    with pytest.raises(ScenarioError) as error:
+        trials(find("quick"), sweep)  # type: ignore[arg-type]
+    assert str(error.value).startswith(line)
+
+
+def test_a_trial_names_itself() -> None:
+    assert str(trials(find("quick"))[-1]) == "p2p, N = 8, seed 1"

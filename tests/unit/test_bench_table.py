@@ -1,0 +1,107 @@
+"""bench.table: what people read."""
+
+from io import StringIO
+
+from bench_fakes import result_of
+from rich.console import Console
+
+from bench.catalogue import find
+from bench.results import Results, collect
+from bench.scenario import override_all
+from bench.sweep import trials
+from bench.table import bound_records, bound_rows, draw
+
+
+def results(sweep: dict[str, str] | None = None, **fields: object) -> Results:
+    scenario = override_all(find("quick"), {"clients": 4} | fields)
+    plan = trials(scenario, sweep)
+    finished = [(trial, result_of(trial)) for trial in plan]
+    return collect(scenario, {"sweep": sweep or {}}, finished, list(sweep or {}))
+
+
+def test_one_run_of_each_backend() -> None:
+    heads, rows = results(time_unit="min").rows()
+    assert heads == [
+        "backend",
+        "N",
+        "finish (min)",
+        "bound (min)",
+        "efficiency",
+        "origin sent/F",
+        "mean peer/F",
+        "busiest peer/F",
+        "Gini",
+        "wall (s)",
+    ]
+    assert rows == [
+        ["central", "4", "0.8", "0.4", "0.500", "4.00", "0.00", "0.00", "0.00", "0.25"],
+        ["p2p", "4", "0.5714", "0.2857", "0.500", "4.00", "0.00", "0.00", "0.00", "0.25"],
+    ]
+
+
+def test_repeats_show_their_spread_and_sweeps_their_values() -> None:
+    heads, rows = results({"latency": "0,20 ms"}, repeats=3, backends="central").rows()
+    assert heads[:5] == ["latency", "backend", "N", "finish (s)", "least to most (s)"]
+    assert [row[:5] for row in rows] == [
+        ["0 s", "central", "4", "49", "48 to 50"],
+        ["20 ms", "central", "4", "49", "48 to 50"],
+    ]
+
+
+def test_the_real_clock_shows_throughput_and_unlimited_links_no_bound() -> None:
+    whole = results(clock="real", origin_up="unlimited", peer_up="unlimited", file_size="3 MB")
+    whole.runs["finish_s"] = 0.5
+    heads, rows = whole.rows()
+    assert heads[-1] == "MB/s"
+    assert rows[0] == [
+        "central",
+        "4",
+        "0.5",
+        "-",
+        "-",
+        "4.00",
+        "0.00",
+        "0.00",
+        "0.00",
+        "0.25",
+        "24",
+    ]
+
+
+def test_notes_tell_how_a_file_was_scaled() -> None:
+    assert results().notes() == ["A small run, to see that all works"]
+    assert results(title="", moved_size="1 MiB").notes() == ["quick"]
+    homework = collect_homework()
+    assert homework.notes()[1] == "moved 4 MiB of 1.746 GiB over links slowed 447 times"
+    swept = results({"file_size": "1 MiB,4 MiB"}, moved_size="512 KiB")
+    assert swept.notes()[1] == "moved 512 KiB of 1 MiB over links slowed 2 to 8 times"
+
+
+def collect_homework() -> Results:
+    scenario = find("homework")
+    return collect(scenario, {}, [(trial, result_of(trial)) for trial in trials(scenario)])
+
+
+def test_bounds() -> None:
+    scenario = override_all(find("equal-uplinks"), {"clients": "1,4"})
+    assert bound_rows(scenario) == (
+        ["N", "central (h)", "p2p (h)", "p2p in pieces (h)"],
+        [["1", "1", "1", "1"], ["4", "4", "1", "1.008"]],
+    )
+    assert bound_records(scenario)[0]["in_pieces_s"] is None
+    assert bound_records(scenario)[3] == {
+        "backend": "p2p",
+        "clients": 4,
+        "bound_s": scenario.file_size / scenario.origin_up,
+        "in_pieces_s": scenario.file_size / scenario.origin_up * (1 + 2 / 256),
+    }
+    assert bound_rows(find("quick"))[0] == ["N", "central (s)", "p2p (s)"]
+
+
+def test_a_drawn_table_never_cuts_a_figure() -> None:
+    rows = results({"latency": "0,20 ms"}, repeats=3).rows()
+    table, page = draw(rows), StringIO()
+    console = Console(file=page, width=40)
+    console.print(table, width=console.measure(table).minimum, crop=False)
+    assert "…" not in page.getvalue()
+    assert all(cell in page.getvalue() for row in rows[1] for cell in row)

@@ -1,0 +1,95 @@
+"""Magnet links: what is read, what is written, what is refused."""
+
+import pytest
+
+from p2p.errors import MagnetError
+from p2p.magnet import Magnet, parse
+
+HEX = "0123456789abcdef0123456789abcdef01234567"
+HASH = bytes.fromhex(HEX)
+LINK = f"magnet:?xt=urn:btih:{HEX}"
+
+
+def test_every_field():
+    magnet = parse(
+        LINK + "&dn=a+film%20%26%C3%A9.mkv&xl=1048576&tr=http%3A%2F%2Ft&x.pe=127.0.0.1:6881"
+        "&x.pe=%5B2001%3adb8::1%5D:80&x.pe=peer.example:65535"
+    )
+    assert magnet == Magnet(
+        HASH,
+        "a film &é.mkv",
+        1048576,
+        (("127.0.0.1", 6881), ("2001:db8::1", 80), ("peer.example", 65535)),
+    )
+
+
+def test_only_the_infohash_is_needed():
+    assert parse(LINK) == Magnet(HASH)
+    assert parse(f" {LINK}&dn=&unknown=1&so=0-2\n") == Magnet(HASH)
+
+
+def test_hash_in_upper_case_and_in_base32():
+    assert parse(f"MAGNET:?xt=URN:BTIH:{HEX.upper()}").infohash == HASH
+    base32 = "AERUKZ4JVPG66AJDIVTYTK6N54ASGRLH"
+    assert parse(f"magnet:?xt=urn:btih:{base32}").infohash == HASH
+    assert parse(f"magnet:?xt=urn:btih:{base32.lower()}").infohash == HASH
+
+
+def test_hybrid_link_gives_its_v1_hash():
+    assert parse(f"magnet:?xt=urn:btmh:1220{'a' * 64}&xt=urn:btih:{HEX}").infohash == HASH
+    assert parse(f"{LINK}&xt=urn:btih:{HEX.upper()}").infohash == HASH
+
+
+def test_the_link_is_written_readably():
+    magnet = Magnet(HASH, "a film.mkv", 5, (("127.0.0.1", 6881), ("::1", 80)))
+    assert str(magnet) == LINK + "&dn=a%20film.mkv&xl=5&x.pe=127.0.0.1:6881&x.pe=[::1]:80"
+    assert str(Magnet(HASH)) == LINK
+    assert parse(str(magnet)) == magnet
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "begins with magnet"),
+        ("http://example/x", "begins with magnet"),
+        ("magnet:?dn=x", "expected one infohash .*, found 0"),
+        (f"magnet:?xt=urn:btmh:1220{'a' * 64}", "expected one infohash .*, found 0"),
+        (f"{LINK}&xt=urn:btih:{'0' * 40}", "expected one infohash .*, found 2"),
+        (LINK[:-1], "expected 40 hex or 32 base32 digits"),
+        (LINK + "0", "expected 40 hex or 32 base32 digits"),
+        (f"magnet:?xt=urn:btih:{'g' * 40}", "expected 40 hex or 32 base32 digits"),
+        (f"magnet:?xt=urn:btih:{' 1' * 20}", "expected 40 hex or 32 base32 digits"),
+        (f"magnet:?xt=urn:btih:{'1' * 32}", "expected 40 hex or 32 base32 digits"),
+        (LINK + "&xl=-1", "xl: expected a number of bytes"),
+        (LINK + "&xl=1e3", "xl: expected a number of bytes"),
+        (LINK + "&xl=٣", "xl: expected a number of bytes"),
+        (LINK + "&xl=9223372036854775808", "expected 0 to 9223372036854775807 bytes"),
+        (LINK + "&x.pe=1.2.3.4", "expected host:port"),
+        (LINK + "&x.pe=1.2.3.4:", "expected host:port"),
+        (LINK + "&x.pe=:80", "expected host:port"),
+        (LINK + "&x.pe=::1:80", "expected host:port"),
+        (LINK + "&x.pe=[::1]", "expected host:port"),
+        (LINK + "&x.pe=[::g]:80", "expected host:port"),
+        (LINK + "&x.pe=[1::2::3]:80", "expected a host name or address"),
+        (LINK + "&x.pe=a/b:80", "expected a host name or address"),
+        (LINK + "&x.pe=" + "a" * 254 + ":80", "expected a host name or address"),
+        (LINK + "&x.pe=1.2.3.4:0", "port from 1 to 65535, found 0"),
+        (LINK + "&x.pe=1.2.3.4:65536", "port from 1 to 65535, found 65536"),
+        (LINK + "&x.pe=a:1" * 201, "201 peers: expected at most 200"),
+        (LINK + "&dn=" + "x" * 8192, "expected at most 8192"),
+        (LINK + "&dn=\ud800", "UTF-8"),
+    ],
+)
+def test_links_refused(text, problem):
+    with pytest.raises(MagnetError, match=problem):
+        parse(text)
+
+
+def test_most_peers_and_longest_text():
+    assert len(parse(LINK + "&x.pe=a:1" * 200).peers) == 200
+    assert parse(LINK + "&dn=" + "x" * (8192 - len(LINK) - 4)).infohash == HASH
+
+
+def test_hash_of_the_wrong_length_is_refused():
+    with pytest.raises(MagnetError, match="infohash of 19 bytes: expected 20"):
+        Magnet(bytes(19))
