@@ -31,7 +31,7 @@ def _option(option: str, metavar: str, help_: str) -> Any:
 
 Text = str | None
 ScenarioName = Annotated[
-    str, typer.Argument(metavar="[SCENARIO|FILE.toml]", help="A name of `bench list`, or a file.")
+    str, typer.Argument(metavar="SCENARIO|FILE.toml", help="A name of `bench list`, or a file.")
 ]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `bench run` left.")]
 Clients = Annotated[Text, _option("clients", "N,N,…", "Numbers of clients.")]

@@ -14,9 +14,10 @@ from bench.pool import RUN_TRIAL, run_trials, worker_count
 from bench.progress import watch
 from bench.results import Results, ResultsError, collect
 from bench.scenario import Scenario, ScenarioError, field_text, override_all
-from bench.sweep import Sweep, Trial, TrialFailed, TrialResult, trials
+from bench.sweep import Sweep, TrialFailed, TrialResult, trials
 
 Value = str | float | Sequence[Any]
+Out = str | Path | Literal[False] | None
 
 
 class Interrupted(KeyboardInterrupt):
@@ -37,7 +38,7 @@ def run(
     seed: int | str | None = None,
     repeats: int | str | None = None,
     sweep: Sweep | None = None,
-    out: str | Path | Literal[False] | None = None,
+    out: Out = None,
     progress: bool = True,
     jobs: int | None = None,
     **fields: object,
@@ -48,6 +49,7 @@ def run(
     bytes, bytes per second or seconds, or as a sequence of either. `sweep` maps fields to the
     values to run with. The results are saved to `out`, by default a new folder in results/, or not
     at all if it is False. `jobs` trials run beside each other, by default one a processor.
+
     Raises ScenarioError, ResultsError for `out`, TrialFailed or Interrupted; the runs that finished
     before one of the last two are saved.
     """
@@ -64,62 +66,79 @@ def run(
         "repeats": repeats,
     }
     changes = {field: value for field, value in given.items() if value is not None} | fields
-    chosen = scenario if isinstance(scenario, Scenario) else find(scenario)
-    chosen, sweep = override_all(chosen, changes), sweep or {}
     if jobs is not None and jobs < 1:
         raise ScenarioError(f"jobs: {jobs}; expected 1 or more")
-    plan = trials(chosen, sweep)
-    folder = _folder(out, chosen.name)
-    meta = collect_meta() | {
-        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
-        "seed": chosen.seed,
-        "jobs": worker_count(plan, jobs),
-        "sweep": {field: _values(plan, field) for field in sweep},
-        "runs_planned": len(plan),
-    }
-    begin, finished = time.monotonic(), dict[int, TrialResult]()
+    chosen = scenario if isinstance(scenario, Scenario) else find(scenario)
+    experiment = _Experiment(override_all(chosen, changes), sweep or {}, out)
+    return experiment.run(progress, jobs)
 
-    def results(ending: str) -> Results:
-        meta.update(ending=ending, wall_s=round(time.monotonic() - begin, 3))
-        return collect(chosen, meta, [(plan[i], finished[i]) for i in sorted(finished)], [*sweep])
 
-    def keep(ending: str) -> str:
-        """Save what has finished, quickly, and say where it is."""
-        count = f"{len(finished)} of {len(plan)} runs had finished"
-        if folder is None:
+class _Experiment:
+    """The plan of a run, and what has finished of it."""
+
+    def __init__(self, scenario: Scenario, sweep: Sweep, out: Out) -> None:
+        self._scenario = scenario
+        self._swept = list(sweep)
+        self._plan = trials(scenario, sweep)
+        self._finished: dict[int, TrialResult] = {}
+        self._begin = time.monotonic()
+        self._folder = _folder(out, scenario.name)
+        self._meta = collect_meta() | {
+            "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "seed": scenario.seed,
+            "sweep": {field: self._values(field) for field in sweep},
+            "runs_planned": len(self._plan),
+        }
+
+    def run(self, progress: bool, jobs: int | None) -> Results:
+        """Run and save all; what has finished when it fails or is interrupted is saved too."""
+        self._meta["jobs"] = worker_count(self._plan, jobs)
+        try:
+            with watch(self._plan, shown=progress) as watcher:
+
+                def done(index: int, result: TrialResult) -> None:
+                    self._finished[index] = result
+                    watcher.done(index, result)
+
+                run_trials(
+                    self._plan,
+                    on_progress=watcher.progress,
+                    on_done=done,
+                    jobs=jobs,
+                    function=RUN_TRIAL,
+                )
+            results = self._results("finished")
+            if self._folder is not None:
+                results.save(self._folder)
+            return results
+        except TrialFailed as failure:
+            failure.args = (f"{failure}; {self._keep(str(failure))}",)
+            raise
+        except KeyboardInterrupt:
+            raise Interrupted(f"interrupted: {self._keep('interrupted')}") from None
+
+    def _results(self, ending: str) -> Results:
+        self._meta |= {"ending": ending, "wall_s": round(time.monotonic() - self._begin, 3)}
+        finished = [(self._plan[index], result) for index, result in sorted(self._finished.items())]
+        return collect(self._scenario, self._meta, finished, self._swept)
+
+    def _keep(self, ending: str) -> str:
+        """Save what has finished, without the pictures that take long, and say where it is."""
+        count = f"{len(self._finished)} of {len(self._plan)} runs had finished"
+        if self._folder is None:
             return count
-        if not finished:
-            with suppress(OSError):  # it was there before, and has files
-                folder.rmdir()
+        if not self._finished:
+            with suppress(OSError):  # it was there before, and is not empty
+                self._folder.rmdir()
             return count
-        return f"{count} and are kept in {results(ending).save(folder, pictures=False)}"
+        self._results(ending).save(self._folder, pictures=False)
+        return f"{count} and are kept in {self._folder}"
 
-    try:
-        with watch(plan, shown=progress) as watcher:
-
-            def done(index: int, result: TrialResult) -> None:
-                finished[index] = result
-                watcher.done(index, result)
-
-            run_trials(
-                plan, on_progress=watcher.progress, on_done=done, jobs=jobs, function=RUN_TRIAL
-            )
-    except TrialFailed as failure:
-        failure.args = (f"{failure}; {keep(str(failure))}",)
-        raise
-    except KeyboardInterrupt:
-        raise Interrupted(f"interrupted: {keep('interrupted')}") from None
-    whole = results("finished")
-    if folder is not None:
-        whole.save(folder)
-    return whole
+    def _values(self, field: str) -> list[str]:
+        return list(dict.fromkeys(field_text(trial.scenario, field) for trial in self._plan))
 
 
-def _values(plan: Sequence[Trial], field: str) -> list[str]:
-    return list(dict.fromkeys(field_text(trial.scenario, field) for trial in plan))
-
-
-def _folder(out: str | Path | Literal[False] | None, name: str) -> Path | None:
+def _folder(out: Out, name: str) -> Path | None:
     """Make the folder to save to, and return it; None if nowhere. Raises ResultsError."""
     if out is False:
         return None

@@ -1,5 +1,6 @@
 """How far a run of the bench is, on stderr: a bar on a terminal, else a line a finished run."""
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -8,6 +9,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from bench.pool import cost
 from bench.sweep import Trial, TrialResult
+from bench.table import figure
 
 
 class Watch:
@@ -27,7 +29,7 @@ def watch(trials: Sequence[Trial], *, shown: bool) -> Iterator[Watch]:
     if not shown:
         yield Watch()
     elif not console.is_terminal:
-        yield Lines(trials, console)
+        yield Lines(trials)
     else:
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
         with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bar:
@@ -37,20 +39,19 @@ def watch(trials: Sequence[Trial], *, shown: bool) -> Iterator[Watch]:
 class Lines(Watch):
     """A plain line for every finished trial."""
 
-    def __init__(self, trials: Sequence[Trial], console: Console) -> None:
+    def __init__(self, trials: Sequence[Trial]) -> None:
         self._trials = trials
-        self._console = console
         self._finished = 0
 
     def done(self, index: int, result: TrialResult) -> None:
         self._finished += 1
         trial = self._trials[index]
         finish = result.run["finish_s"] / trial.scenario.seconds_per_unit
-        self._console.print(
+        print(
             f"{self._finished}/{len(self._trials)}  {trial}: "
-            f"{finish:.4g} {trial.scenario.time_unit} in {result.run['wall_s']:.1f} s",
-            highlight=False,
-            soft_wrap=True,
+            f"{figure(finish)} {trial.scenario.time_unit} in {result.run['wall_s']:.1f} s",
+            file=sys.stderr,
+            flush=True,
         )
 
 

@@ -185,14 +185,16 @@ def collect(
 def load(directory: str | Path) -> Results:
     """Read the results that a run left in `directory`. Raises ResultsError."""
     folder = Path(directory)
+    expected = f"{folder}: expected a folder that `bench run` left"
+    for file in ("meta.json", "scenario.toml", *(f"{name}.parquet" for name in COLUMNS)):
+        if not (folder / file).is_file():
+            raise ResultsError(f"{expected}; there is no {file}")
     try:
         meta = json.loads(folder.joinpath("meta.json").read_text(encoding="utf-8"))
         scenario = load_scenario(folder / "scenario.toml")
         frames = [pd.read_parquet(folder / f"{name}.parquet") for name in COLUMNS]
     except (OSError, ValueError) as error:
-        raise ResultsError(
-            f"{folder}: expected a folder that `bench run` left; {_line(error)}"
-        ) from None
+        raise ResultsError(f"{expected}; {str(error).splitlines()[0]}") from None
     runs, nodes, samples, edges = frames
     return Results(scenario, meta, runs, nodes, samples, edges, path=folder)
 
@@ -209,9 +211,3 @@ def _frame(name: str, rows: list[dict[str, Any]], swept: Sequence[str]) -> pd.Da
 
 def _json_value(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _line(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return f"there is no {Path(error.filename).name}" if error.filename else str(error)
-    return str(error).splitlines()[0]

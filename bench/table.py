@@ -35,25 +35,26 @@ def _result_row(
     row: Case, swept: Sequence[str], second: float, repeated: bool, real: bool
 ) -> list[str]:
     def copies(column: str) -> str:
-        return _figure(row[column] / row["file_bytes"] if row["file_bytes"] else math.nan, ".2f")
+        return figure(row[column] / row["file_bytes"] if row["file_bytes"] else math.nan, ".2f")
 
-    spread = f"{row['finish_s_min'] / second:.4g} to {row['finish_s_max'] / second:.4g}"
+    spread = " to ".join(figure(row[end] / second) for end in ("finish_s_min", "finish_s_max"))
     bounded = row["bound_s"] > 0
-    delivered = row["clients"] * row["file_bytes"] / row["finish_s"]
+    finish = row["finish_s"]
+    throughput = row["clients"] * row["file_bytes"] / finish if finish else math.nan
     return [
         *(str(row[field]) for field in swept),
         row["backend"],
         str(row["clients"]),
-        _figure(row["finish_s"] / second),
+        figure(finish / second),
         *([spread] if repeated else []),
-        _figure(row["bound_s"] / second if bounded else math.nan),
-        _figure(row["efficiency"] if bounded else math.nan, ".3f"),
+        figure(row["bound_s"] / second if bounded else math.nan),
+        figure(row["efficiency"] if bounded else math.nan, ".3f"),
         copies("origin_up_bytes"),
         copies("peer_up_bytes_mean"),
         copies("peer_up_bytes_max"),
-        _figure(row["peer_up_gini"], ".2f"),
-        _figure(row["wall_s"], ".2f"),
-        *([_figure(delivered / 1e6, ".0f")] if real else []),
+        figure(row["peer_up_gini"], ".2f"),
+        figure(row["wall_s"], ".2f"),
+        *([figure(throughput / 1e6, ".0f")] if real else []),
     ]
 
 
@@ -84,7 +85,7 @@ def bound_rows(scenario: Scenario) -> Rows:
     for clients, optimum in zip(scenario.clients, pieces, strict=True):
         times = [bound(scenario, backend, clients) for backend in scenario.backends]
         times += [] if optimum is None else [optimum]
-        rows.append([str(clients), *(_figure(time / second) for time in times)])
+        rows.append([str(clients), *(figure(time / second) for time in times)])
     return heads, rows
 
 
@@ -123,5 +124,8 @@ def _html_row(cells: list[str], tag: str) -> str:
     return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
 
-def _figure(value: float, form: str = ".4g") -> str:
-    return f"{value:{form}}" if math.isfinite(value) else "-"
+def figure(value: float, form: str = "") -> str:
+    """Return a number in the form given, by default to four digits and never as `5e+04`."""
+    if not math.isfinite(value):
+        return "-"
+    return f"{value:{form or ('.4g' if abs(value) < 1000 else '.0f')}}"

@@ -35,7 +35,7 @@ def main() -> None:
     inbox: SimpleQueue[Job] = SimpleQueue()
     threading.Thread(target=_listen, args=(jobs, inbox), daemon=True).start()
     while True:
-        write(reports, _answer(sys.argv[1], inbox.get(), reports))
+        write(reports, answer(sys.argv[1], inbox.get(), reports))
 
 
 def _listen(jobs: IO[bytes], inbox: "SimpleQueue[Job]") -> None:
@@ -44,13 +44,15 @@ def _listen(jobs: IO[bytes], inbox: "SimpleQueue[Job]") -> None:
     os._exit(0)  # the bench has gone: so does a trial that still runs
 
 
-def _answer(function: str, job: Job, reports: IO[bytes]) -> Done | Failed:
+def answer(function: str, job: Job, reports: IO[bytes]) -> Done | Failed:
+    """Run a job with `MODULE:FUNCTION` and return what came of it; write progress to `reports`."""
     said = time.monotonic()
 
     def report(fraction: float) -> None:
         nonlocal said
-        if time.monotonic() - said >= REPORT_EVERY:
-            said = time.monotonic()
+        now = time.monotonic()
+        if now - said >= REPORT_EVERY:
+            said = now
             write(reports, Progress(fraction))
 
     try:

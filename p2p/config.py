@@ -31,8 +31,11 @@ class PeerConfig:
         return max(IMPATIENT_RECHOKE_S, 10 * BLOCK / uplink_rate)
 
     def snub_s(self, uplink_rate: float) -> float:
-        """Seconds without a block after which requests are given to others."""
-        return max(60.0, 64 * BLOCK / uplink_rate)
+        """Seconds without a block after which requests are given to others.
+
+        A peer whose uplink is like ours may have this many blocks of others to send before.
+        """
+        return max(60.0, 16 * self.connections * BLOCK / uplink_rate)
 
     @property
     def outgoing(self) -> int:

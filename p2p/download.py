@@ -13,6 +13,7 @@ from typing import Protocol
 from host.host import Host
 from p2p import wire
 from p2p.connection import REQUEST_QUEUE, Connection
+from p2p.errors import WireError
 from p2p.metainfo import Metainfo
 from p2p.picker import Block, Picker
 from p2p.store import Store
@@ -82,7 +83,7 @@ class Download:
     def have(self, peer: Connection, message: wire.Have) -> None:
         index = message.index
         if index >= len(peer.has):
-            raise wire.WireError(f"piece {index}: expected less than {len(peer.has)}")
+            raise WireError(f"piece {index}: expected less than {len(peer.has)}")
         if peer.has[index]:
             return
         peer.has[index] = 1
@@ -133,23 +134,32 @@ class Download:
         room = peer.depth - len(peer.asked)
         if peer.choked_by or room <= 0 or not peer.useful:
             return
-        now = self._host.loop.time()
-        messages = []
-        for block in self.picker.pick(peer.has, room, peer.asked):
-            peer.asked[block] = now
-            messages.append(wire.encode_request(*block))
-        if messages:
-            self._swarm.say(peer, b"".join(messages))
+        blocks = self.picker.pick(peer.has, room, peer.asked)
+        if not blocks and not peer.asked:
+            blocks = self._take_over(peer)
+        if blocks:
+            now = self._host.loop.time()
+            peer.asked.update(dict.fromkeys(blocks, now))
+            self._swarm.say(peer, b"".join([wire.encode_request(*block) for block in blocks]))
+
+    def _take_over(self, idle: Connection) -> list[Block]:
+        """A block that waits last at another peer, for one that could send it at once."""
+        queues = [mate for mate in self._swarm.mates() if len(mate.asked) > 1]
+        for mate in sorted(queues, key=lambda mate: -len(mate.asked)):
+            block = next(reversed(mate.asked))
+            if idle.has[block.index]:
+                del mate.asked[block]
+                self._swarm.say(mate, wire.encode_cancel(*block))
+                return [block]
+        return []
 
     def give_up_on_silent(self, patience_s: float) -> None:
         """Take back what was asked of peers that have sent nothing for so long."""
         now = self._host.loop.time()
         for peer in self._swarm.mates():
             if peer.asked and now - max(peer.heard_block, *peer.asked.values()) > patience_s:
+                self._swarm.say(peer, b"".join(wire.encode_cancel(*block) for block in peer.asked))
                 self._give_back(peer)
-        for peer in self._swarm.mates():
-            if not peer.asked:
-                self.ask(peer)
 
     def _give_back(self, peer: Connection) -> None:
         if not peer.asked:
@@ -186,7 +196,7 @@ class Download:
 
     # ---- what has come
 
-    def _keep(self, peer: Connection, block: Block, data: memoryview) -> None:
+    def _keep(self, peer: Connection, block: Block, data: bytes | memoryview) -> None:
         piece = self._pieces.get(block.index)
         if piece is None:
             piece = bytearray(self._metainfo.piece_size(block.index))

@@ -46,7 +46,8 @@ class SuperSeed:
         wanted = [i for i in self._order if not (known[i] or has[i])]
         if self.unsent:
             unsent = [i for i in wanted if not self._sent[i]]
-            wanted = unsent if idle else [i for i in unsent if not self._promises[i]]
+            free = [i for i in unsent if not self._promises[i]]
+            wanted = free or (unsent if idle else [])
         if not wanted:
             return None
         index = min(wanted, key=lambda i: (self._promises[i] + availability[i], self._sent[i]))
@@ -68,3 +69,9 @@ class SuperSeed:
         del self._promised[key][index]
         self._promises[index] -= 1
         return True
+
+    @property
+    def stalled(self) -> bool:
+        """True when every piece that has not gone out is promised: to peers that do not ask."""
+        promised = sum(1 for i, sent in enumerate(self._sent) if self._promises[i] and not sent)
+        return promised == self.unsent

@@ -275,8 +275,9 @@ class Swarm:
 
     def idle(self) -> None:
         """The uplink has nothing to send: reveal more, even what others were promised."""
-        for peer in self._peers:
-            self._reveal(peer, idle=True)
+        if self._superseed is not None and self._superseed.stalled:
+            for peer in self._peers:
+                self._reveal(peer, idle=True)
 
     def _ends_piece(self, block: Block) -> bool:
         metainfo = self.metainfo

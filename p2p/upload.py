@@ -84,7 +84,7 @@ class Upload:
 
     def request(self, peer: Connection, message: wire.Request) -> None:
         block = Block(message.index, message.begin, message.length)
-        if peer.choking or len(peer.queue) >= REQUEST_QUEUE:
+        if peer.choking or len(peer.queue) >= REQUEST_QUEUE or block in peer.queue:
             return
         peer.queue.append(block)
         self._waiting[peer] = None

@@ -132,8 +132,6 @@ Event: TypeAlias = (
     Handshake | KeepAlive | Choke | Unchoke | Interested | NotInterested | Have | Bitfield
     | Request | Piece | Cancel | Port | Extended
 )  # fmt: skip
-
-
 _Reader: TypeAlias = Callable[[memoryview], Event]
 
 
@@ -207,7 +205,7 @@ class Decoder:
         """The events that `data` completes, in order; the first of all is the Handshake.
 
         Messages with an unknown id are skipped. Raises WireError when the peer breaks the
-        protocol, and from then on at every call.
+        protocol, and from then on at every call; events ahead of the fault in `data` are lost.
         """
         if self._error is not None:
             raise WireError(self._error)

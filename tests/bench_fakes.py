@@ -3,11 +3,13 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from bench.sweep import Trial, TrialFailed, TrialResult
 from bench.theory import bound
+from bench.worker import REPORT_EVERY
 
 Report = Callable[[float], None]
 
@@ -51,7 +53,7 @@ def swift(trial: Trial, workdir: Path, report: Report) -> TrialResult:
 
 
 def talkative(trial: Trial, workdir: Path, report: Report) -> TrialResult:
-    print("a stray line")
+    print("a stray line", flush=True)
     os.write(1, b"and another\n")
     assert os.read(0, 1) == b""
     return result_of(trial)
@@ -102,3 +104,18 @@ def half_done(trial: Trial, workdir: Path, report: Report) -> TrialResult:
         raise TrialFailed(f"{trial}: client-001: gone")
     threading.Event().wait()
     raise AssertionError("unreachable")
+
+
+def reporting(trial: Trial, workdir: Path, report: Report) -> TrialResult:
+    for fraction in (0.25, 0.5, 0.75):
+        report(fraction)
+    return result_of(trial)
+
+
+def late(trial: Trial, workdir: Path, report: Report) -> TrialResult:
+    """Reports when a worker's pause between reports is over."""
+    end = time.monotonic() + REPORT_EVERY
+    while time.monotonic() < end:
+        pass
+    report(0.25)
+    return result_of(trial)

@@ -55,7 +55,7 @@ def completion_cdf(results: Frames, ax: Axes | None = None) -> Axes:
         clients = run.nodes[run.nodes["role"] == "client"]
         times = np.sort(clients["finish_s"].to_numpy(dtype=float)) / second
         curves.append(Curve(run.backend, times, run.bound_s / second))
-    end = 1.04 * max(float(curve.times[-1]) for curve in curves)
+    end = 1.04 * max(float(curve.times[-1]) for curve in curves) or 1.0
     for curve in curves:
         shade, steps = colour(curve.backend), len(curve.times)
         share = 100 * np.arange(1, steps + 1) / steps

@@ -109,7 +109,7 @@ def dress(ax: Axes, results: Frames, headline: str, x: str, y: str, note: str = 
     head(ax, results, headline, note)
     ax.set_xlabel(x, fontsize=TEXT + 1, color=INK, labelpad=8)
     ax.set_ylabel(y, fontsize=TEXT + 1, color=INK, labelpad=8)
-    ax.tick_params(which="both", labelsize=TEXT, colors=INK, length=0, pad=8)
+    ax.tick_params(which="both", labelsize=TEXT, colors=INK, length=0, pad=10)
     ax.grid(True, color=GRID, linewidth=1)
     ax.set_axisbelow(True)
     ax.spines[["top", "right", "left"]].set_visible(False)

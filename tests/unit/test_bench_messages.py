@@ -54,5 +54,5 @@ def test_results_hold_plain_numbers_only() -> None:
     done = read_report(stream)
     assert isinstance(done, Done)
     assert done.result.run == {"file_bytes": 5}
-    with pytest.raises(TypeError, match="a result holds <object .*; expected numbers and text"):
+    with pytest.raises(TypeError, match=r"a result holds <object .*; expected numbers and text"):
         write(stream, Done(TrialResult({"file_bytes": object()}, [], [], [])))

@@ -1,5 +1,6 @@
 """bench.table: what people read."""
 
+import math
 from io import StringIO
 
 from bench_fakes import result_of
@@ -9,7 +10,7 @@ from bench.catalogue import find
 from bench.results import Results, collect
 from bench.scenario import override_all
 from bench.sweep import trials
-from bench.table import bound_records, bound_rows, draw
+from bench.table import bound_records, bound_rows, draw, figure
 
 
 def results(sweep: dict[str, str] | None = None, **fields: object) -> Results:
@@ -68,6 +69,12 @@ def test_the_real_clock_shows_throughput_and_unlimited_links_no_bound() -> None:
     ]
 
 
+def test_what_took_no_time_has_no_throughput() -> None:
+    whole = results(clock="real", origin_up="unlimited")
+    whole.runs["finish_s"] = 0.0
+    assert [row[-1] for row in whole.rows()[1]] == ["-", "-"]
+
+
 def test_notes_tell_how_a_file_was_scaled() -> None:
     assert results().notes() == ["A small run, to see that all works"]
     assert results(title="", moved_size="1 MiB").notes() == ["quick"]
@@ -96,6 +103,20 @@ def test_bounds() -> None:
         "in_pieces_s": scenario.file_size / scenario.origin_up * (1 + 2 / 256),
     }
     assert bound_rows(find("quick"))[0] == ["N", "central (s)", "p2p (s)"]
+
+
+def test_figures_have_four_digits_and_no_exponent() -> None:
+    values = [0.778, 7 / 9, 999.96, 1000.4, 11918.7, 5e5, math.nan, math.inf]
+    assert [figure(value) for value in values] == [
+        "0.778",
+        "0.7778",
+        "1000",
+        "1000",
+        "11919",
+        "500000",
+        "-",
+        "-",
+    ]
 
 
 def test_a_drawn_table_never_cuts_a_figure() -> None:

@@ -44,6 +44,7 @@ def test_the_link_is_written_readably():
     magnet = Magnet(HASH, "a film.mkv", 5, (("127.0.0.1", 6881), ("::1", 80)))
     assert str(magnet) == LINK + "&dn=a%20film.mkv&xl=5&x.pe=127.0.0.1:6881&x.pe=[::1]:80"
     assert str(Magnet(HASH)) == LINK
+    assert str(Magnet(HASH, length=0)) == LINK + "&xl=0"
     assert parse(str(magnet)) == magnet
 
 
