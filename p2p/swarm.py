@@ -226,8 +226,7 @@ class Swarm:
         """Tell those who lack the piece; to the others it is no news."""
         message = wire.encode_have(index)
         for peer in self._peers:
-            if peer.has and not peer.has[index]:
-                self.say(peer, message)
+            self.say(peer, message)
 
     def complete(self) -> None:
         """All pieces are here: give the file its name and go on as a seed."""
