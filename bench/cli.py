@@ -1,6 +1,7 @@
 """The command line `bench`: run scenarios, see their bounds, read and draw results."""
 
 import json
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from bench.table import Rows
 
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
+UNBOUNDED = 10_000  # characters of a line that nothing limits
 
 app = typer.Typer(
     add_completion=False,
@@ -114,7 +116,9 @@ def _run(
     except KeyboardInterrupt as stop:
         raise typer.Exit(_fail(str(stop) or "interrupted", INTERRUPTED)) from None
     _print_results(results, as_json)
-    _say(f"{len(results.runs)} runs in {results.meta['wall_s']:.1f} s, kept in {results.path}")
+    count = len(results.runs)
+    runs = f"{count} run{'s'[: count != 1]}"
+    _say(f"{runs} in {results.meta['wall_s']:.1f} s, kept in {results.path}")
 
 
 @app.command("list")
@@ -200,13 +204,12 @@ def _print_table(rows: "Rows", notes: list[str]) -> None:
 
     from bench.table import draw
 
-    table = draw(rows)
     # In a file or a pipe wrapping gains nothing, and on a narrow terminal no column may be lost.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-    width = max(console.width, console.measure(table).minimum)
+    terminal = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNBOUNDED
+    console = Console(highlight=False, width=UNBOUNDED)
     for note in notes:
         console.print(note, markup=False)
-    console.print(table, width=width, crop=False)
+    console.print(draw(rows, terminal))
 
 
 def _say(line: str) -> None:

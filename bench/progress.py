@@ -1,8 +1,12 @@
-"""How far a run of the bench is, on stderr: a bar on a terminal, else a line a finished run."""
+"""How far a run of the bench is: a bar on a terminal or in a notebook, else a line a finished run.
+
+The terminal's bar and the lines go to stderr.
+"""
 
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from html import escape
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
@@ -28,6 +32,8 @@ def watch(trials: Sequence[Trial], *, shown: bool) -> Iterator[Watch]:
     console = Console(stderr=True)
     if not shown:
         yield Watch()
+    elif console.is_jupyter:
+        yield Cell(trials)
     elif not console.is_terminal:
         yield Lines(trials)
     else:
@@ -55,29 +61,60 @@ class Lines(Watch):
         )
 
 
-class Bar(Watch):
-    """A bar that advances by the bytes delivered."""
+class Gauge(Watch):
+    """Something that advances by the bytes delivered."""
 
-    def __init__(self, trials: Sequence[Trial], bar: Progress) -> None:
+    def __init__(self, trials: Sequence[Trial]) -> None:
         self._trials = trials
-        self._bar = bar
         self._fractions = [0.0] * len(trials)
         self._finished = 0
-        self._task = bar.add_task("", total=sum(cost(trial) for trial in trials) or 1)
-        self._show(0)
+        self._total = sum(cost(trial) for trial in trials) or 1
 
     def progress(self, index: int, fraction: float) -> None:
         self._fractions[index] = fraction
-        self._show(index)
+        pairs = zip(self._trials, self._fractions, strict=True)
+        completed = sum(cost(trial) * fraction for trial, fraction in pairs)
+        self._show(completed, f"{self._finished}/{len(self._trials)} runs  {self._trials[index]}")
 
     def done(self, index: int, result: TrialResult) -> None:
         self._finished += 1
         self.progress(index, 1.0)
 
-    def _show(self, index: int) -> None:
-        pairs = zip(self._trials, self._fractions, strict=True)
-        self._bar.update(
-            self._task,
-            completed=sum(cost(trial) * fraction for trial, fraction in pairs),
-            description=f"{self._finished}/{len(self._trials)} runs  {self._trials[index]}",
-        )
+    def _show(self, completed: float, description: str) -> None:
+        raise NotImplementedError
+
+
+class Bar(Gauge):
+    """A bar on a terminal."""
+
+    def __init__(self, trials: Sequence[Trial], bar: Progress) -> None:
+        super().__init__(trials)
+        self._bar = bar
+        self._task = bar.add_task("", total=self._total)
+        self.progress(0, 0.0)
+
+    def _show(self, completed: float, description: str) -> None:
+        self._bar.update(self._task, completed=completed, description=description)
+
+
+class Cell(Gauge):
+    """A bar below a notebook's cell."""
+
+    def __init__(self, trials: Sequence[Trial]) -> None:
+        from IPython.display import display
+
+        super().__init__(trials)
+        self._completed, self._description = 0.0, ""
+        self._handle = display(self, display_id=True)  # type: ignore[no-untyped-call]
+        self.progress(0, 0.0)
+
+    def _show(self, completed: float, description: str) -> None:
+        self._completed, self._description = completed, description
+        self._handle.update(self)
+
+    def __repr__(self) -> str:
+        return self._description
+
+    def _repr_html_(self) -> str:
+        bar = f'<progress value="{self._completed:.0f}" max="{self._total}"></progress>'
+        return f"{bar} {escape(self._description)}"

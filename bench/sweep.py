@@ -13,6 +13,9 @@ Sweep = Mapping[str, str | Sequence[object]]
 """For each field swept, the values it takes: a text with commas between them, or a sequence of what
 `bench.scenario.override_all` reads."""
 
+NAMED = ("backends", "clients", "seed", "repeats")
+"""The fields that every trial names itself by."""
+
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """One run: one backend moves the file to N clients."""
@@ -23,9 +26,12 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     clients: int
     seed: int
     repeat: int
+    swept: tuple[str, ...] = ()
+    """The fields whose values tell it from the other trials of a sweep."""
 
     def __str__(self) -> str:
-        return f"{self.backend}, N = {self.clients}, seed {self.seed}"
+        values = (f"{field} = {field_text(self.scenario, field)}, " for field in self.swept)
+        return f"{''.join(values)}{self.backend}, N = {self.clients}, seed {self.seed}"
 
 
 class TrialResult(msgspec.Struct):
@@ -55,12 +61,20 @@ def trials(scenario: Scenario, sweep: Sweep | None = None) -> list[Trial]:
     for field, some in values.items():
         if not some:
             raise ScenarioError(f"{field}: nothing to sweep over; expected one value or more")
+    swept = tuple(field for field in values if field not in NAMED)
     cases = [
         override_all(scenario, dict(zip(values, chosen, strict=True)))
         for chosen in product(*values.values())
     ]
     return [
-        Trial(scenario=case, backend=backend, clients=n, seed=case.seed + repeat, repeat=repeat)
+        Trial(
+            scenario=case,
+            backend=backend,
+            clients=n,
+            seed=case.seed + repeat,
+            repeat=repeat,
+            swept=swept,
+        )
         for case in cases
         for backend in case.backends
         for n in case.clients

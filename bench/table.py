@@ -24,8 +24,8 @@ def result_rows(scenario: Scenario, cases: list[Case], swept: Sequence[str]) -> 
     real = any(case["clock"] == "real" for case in cases)
     heads = [*swept, "backend", "N", f"finish ({unit})"]
     heads += [f"least to most ({unit})"] if repeated else []
-    heads += [f"bound ({unit})", "efficiency", "origin sent/F", "mean peer/F"]
-    heads += ["busiest peer/F", "Gini", "wall (s)"]
+    heads += [f"bound ({unit})", "efficiency", "origin sent (F)", "mean peer (F)"]
+    heads += ["busiest peer (F)", "peer Gini", "wall (s)"]
     heads += ["MB/s"] if real else []
     second = scenario.seconds_per_unit
     return heads, [_result_row(case, swept, second, repeated, real) for case in cases]
@@ -76,15 +76,19 @@ def bound_records(scenario: Scenario) -> list[dict[str, Any]]:
 
 
 def bound_rows(scenario: Scenario) -> Rows:
-    """Return a row for every number of clients, with the bounds in the scenario's unit."""
+    """Return a row for every number of clients, with the bounds in the scenario's unit.
+
+    `-` is where nothing limits.
+    """
     unit, second = scenario.time_unit, scenario.seconds_per_unit
     heads = ["N", *(f"{backend} ({unit})" for backend in scenario.backends)]
-    pieces = [bound_in_pieces(scenario, clients) for clients in scenario.clients]
-    heads += [f"p2p in pieces ({unit})"] if any(pieces) else []
+    pieces = [bound_in_pieces(scenario, clients) or math.nan for clients in scenario.clients]
+    in_pieces = not all(map(math.isnan, pieces))
+    heads += [f"p2p in pieces ({unit})"] if in_pieces else []
     rows = []
     for clients, optimum in zip(scenario.clients, pieces, strict=True):
-        times = [bound(scenario, backend, clients) for backend in scenario.backends]
-        times += [] if optimum is None else [optimum]
+        times = [bound(scenario, backend, clients) or math.nan for backend in scenario.backends]
+        times += [optimum] if in_pieces else []
         rows.append([str(clients), *(figure(time / second) for time in times)])
     return heads, rows
 
@@ -102,12 +106,17 @@ def scaling(scenario: Scenario, cases: list[Case]) -> str:
     )
 
 
-def draw(rows: Rows) -> Table:
-    """Return rows as a table for the terminal: heads wrap between words, figures never."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for head, *cells in zip(rows[0], *rows[1], strict=True):
-        width = max(map(len, [*head.split(), *cells]))
-        table.add_column(head, justify="right", min_width=width)
+def draw(rows: Rows, width: int) -> Table:
+    """Return rows as a table for a terminal of `width` characters.
+
+    Where it is too narrow, heads wrap between words; figures never do.
+    """
+    columns = list(zip(rows[0], *rows[1], strict=True))
+    fits = sum(max(map(len, column)) + 2 for column in columns) <= width
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    for head, *cells in columns:
+        narrowest = max(map(len, [*head.split(), *cells]))
+        table.add_column(head, justify="right", width=None if fits else narrowest)
     for row in rows[1]:
         table.add_row(*row)
     return table
@@ -128,4 +137,4 @@ def figure(value: float, form: str = "") -> str:
     """Return a number in the form given, by default to four digits and never as `5e+04`."""
     if not math.isfinite(value):
         return "-"
-    return f"{value:{form or ('.4g' if abs(value) < 1000 else '.0f')}}"
+    return f"{value:{form or ('#.4g' if abs(value) < 1000 else '.0f')}}".removesuffix(".")

@@ -17,6 +17,9 @@ QUANTUM = 16 * 1024 + 64
 """Bytes that one flow may send in its turn: a block of 16 KiB with its message's header.  Larger
 writes to a loopback socket did not keep their order from run to run; see DESIGN.md."""
 
+PACKET = 1460
+"""Bytes of short messages that go out together: what a packet carries on an Ethernet (RFC 894)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LinkConfig:
@@ -70,20 +73,33 @@ class Link:
             flow.queued = True
             self._fresh.append(flow)
 
-    def begin(self, now: float) -> tuple[Flow, int, float] | None:
-        """Put the next quantum on the wire: its flow, its bytes, and when it is through.
+    def begin(self, now: float) -> tuple[list[tuple[Flow, int]], float] | None:
+        """Put the next bytes on the wire: whose and how many, and when they are through.
 
-        None when no flow has anything to send.  Call again only when that time has come.
+        One flow's quantum, or the short messages of several flows as far as they fit a packet
+        (a timer for each would cost more than it tells).  None when no flow has anything to send.
+        Call again only when that time has come.
         """
-        while self._fresh or self._turns:
-            ring = self._fresh or self._turns
-            flow = ring.popleft()
-            size = min(flow.ready(), self._quantum)
-            if size:
-                # An emptied flow keeps its place until its next turn; otherwise a flow that is
-                # refilled block by block would always count as sparse.
-                self._turns.append(flow)
-                self._free_at = max(now, self._free_at) + size / self.config.rate
-                return flow, size, self._free_at
-            flow.queued = False
-        return None
+        served: list[tuple[Flow, int]] = []
+        total = 0
+        for ring in (self._fresh, self._turns):
+            while ring:
+                flow = ring[0]
+                size = min(flow.ready(), self._quantum)
+                if served and total + size > PACKET:
+                    break
+                ring.popleft()
+                if size:
+                    served.append((flow, size))
+                    total += size
+                else:
+                    flow.queued = False
+            if total > PACKET:
+                break
+        if not served:
+            return None
+        # An emptied flow keeps its place until its next turn; otherwise a flow that is refilled
+        # block by block would always count as sparse.
+        self._turns.extend(flow for flow, _ in served)
+        self._free_at = max(now, self._free_at) + total / self.config.rate
+        return served, self._free_at

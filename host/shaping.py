@@ -54,12 +54,13 @@ class Shaper:
         step = self._link.begin(self._loop.time())
         self._busy = step is not None
         if step is not None:
-            flow, size, when = step
-            self._loop.call_at(when, self._through, flow, size)
+            served, when = step
+            self._loop.call_at(when, self._through, served)
         elif self.on_idle is not None:
             self.on_idle()
 
-    def _through(self, flow: Flow, size: int) -> None:
+    def _through(self, served: list[tuple[Flow, int]]) -> None:
         # Still busy while the bytes move on, so that what they cause takes its turn.
-        flow.forward(size)
+        for flow, size in served:
+            flow.forward(size)
         self._serve()

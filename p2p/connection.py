@@ -7,7 +7,6 @@ The wire protocol itself is in `wire`; what to do about what is said, in `downlo
 from __future__ import annotations
 
 import asyncio
-import math
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -52,6 +51,8 @@ class Connection(asyncio.Protocol):
         self.paused = False
         """True while the transport's buffer is too full for another block."""
 
+        self.called: tuple[str, int] | None = None
+        """The address that we called to open this connection."""
         self.opened_at = 0.0
         self.joined = False
         """True once both handshakes are exchanged and the swarm has it."""
@@ -78,10 +79,8 @@ class Connection(asyncio.Protocol):
         """Blocks requested from the peer and when, oldest first."""
         self.depth = 2
         """How many may be under way."""
-        self.answer_s = math.inf
-        """Seconds that the quickest answer took."""
         self.burst, self.burst_since = 0, 0.0
-        """Bytes of blocks that came since that time: what `depth` was last fitted to."""
+        """Blocks that came since that time: what `depth` was last fitted to."""
         self.heard_block = 0.0
         """When the last block came."""
         self.gave = 0

@@ -15,7 +15,7 @@ MAX_CANDIDATES = 1000
 """Addresses remembered; libtorrent keeps 3,000 (max_peerlist_size)."""
 
 RETRY_S = (5.0, 15.0, 60.0)
-"""Seconds until an address is tried again, by how often it was tried; then it is given up."""
+"""Seconds until an address is tried again, by how often it was tried in vain."""
 
 
 @dataclass
@@ -76,24 +76,27 @@ class Dialer:
 
     async def _call(self, address: Address) -> None:
         connection = self._new()
-        connection.listens_at = address
+        connection.called = address
         try:
             await self._host.connect(lambda: connection, *address)
         except OSError:
             connection.connection_lost(None)
 
-    def hung_up(self, address: Address, useful: bool) -> None:
-        """The connection to this address has ended; it is tried again later, or given up."""
+    def hung_up(self, address: Address, *, answered: bool, useful: bool) -> None:
+        """The connection to this address has ended; it is tried again later.
+
+        An address that does not even answer is given up in the end.
+        """
         candidate = self._candidates.get(address)
         if candidate is None or not candidate.connected:
             return
         candidate.connected = False
         candidate.attempts = 1 if useful else candidate.attempts + 1
-        if candidate.attempts > len(RETRY_S):
+        if candidate.attempts > len(RETRY_S) and not answered:
             del self._candidates[address]
             if not self._candidates:
                 self._gave_up()
             return
-        wait = RETRY_S[candidate.attempts - 1]
+        wait = RETRY_S[min(candidate.attempts, len(RETRY_S)) - 1]
         candidate.not_before = self._host.loop.time() + wait
         self._host.loop.call_later(wait, self.dial)

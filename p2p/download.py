@@ -11,18 +11,24 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from host.host import Host
-from p2p import wire
+from p2p import endgame, wire
 from p2p.connection import REQUEST_QUEUE, Connection
 from p2p.errors import WireError
 from p2p.metainfo import Metainfo
 from p2p.picker import Block, Picker
 from p2p.store import Store
 
-QUEUE_TIME_S = 0.05
-"""Seconds of a peer's rate to have under way at least: the scheduling delay of a busy machine."""
+QUEUE_TIME_S = 1.0
+"""Seconds of a peer's rate to have under way: more than any round trip (libtorrent keeps 3)."""
+
+BURST = 8
+"""Blocks over which a peer's rate is taken."""
 
 MIN_DEPTH = 2
 """Requests under way at least, so that the next is there when one has been served."""
+
+OVERDUE = 2.0
+"""Times the usual time of an answer after which a block is asked of a second peer."""
 
 
 class Mates(Protocol):
@@ -56,6 +62,9 @@ class Download:
         self._pieces: dict[int, bytearray] = {}
         self._sources: dict[int, dict[Connection, None]] = {}
         self._storing: dict[asyncio.Future[bool], None] = {}
+        self._answer_s = 0.0
+        """Seconds that answers take lately, on average."""
+        self._looking: asyncio.TimerHandle | None = None
 
     # ---- what peers say
 
@@ -121,7 +130,7 @@ class Download:
         if outcome is not None:
             whole, copies = outcome
             self._keep(peer, block, message.data)
-            if copies:
+            if copies > (asked_at is not None):
                 self._cancel(block)
             if whole:
                 self._check(block.index)
@@ -134,24 +143,42 @@ class Download:
         room = peer.depth - len(peer.asked)
         if peer.choked_by or room <= 0 or not peer.useful:
             return
-        blocks = self.picker.pick(peer.has, room, peer.asked)
+        blocks = self.picker.pick(peer.has, room)
         if not blocks and not peer.asked:
-            blocks = self._take_over(peer)
+            blocks = self._ask_idle(peer)
         if blocks:
             now = self._host.loop.time()
             peer.asked.update(dict.fromkeys(blocks, now))
             self._swarm.say(peer, b"".join([wire.encode_request(*block) for block in blocks]))
 
-    def _take_over(self, idle: Connection) -> list[Block]:
-        """A block that waits last at another peer, for one that could send it at once."""
-        queues = [mate for mate in self._swarm.mates() if len(mate.asked) > 1]
-        for mate in sorted(queues, key=lambda mate: -len(mate.asked)):
-            block = next(reversed(mate.asked))
-            if idle.has[block.index]:
-                del mate.asked[block]
-                self._swarm.say(mate, wire.encode_cancel(*block))
-                return [block]
-        return []
+    def _ask_idle(self, idle: Connection) -> list[Block]:
+        """All was asked of others, and this peer has time: move a request, or repeat a late one."""
+        queues = [(mate, mate.asked) for mate in self._swarm.mates() if mate.asked]
+        move = endgame.last_in_line(queues, idle.has)
+        if move is not None:
+            busy, block = move
+            del busy.asked[block]
+            self._swarm.say(busy, wire.encode_cancel(*block))
+            return [block]
+        if not self.picker.all_asked:
+            return []
+        patience = OVERDUE * self._answer_s
+        late = endgame.overdue(queues, idle.has, self._host.loop.time() - patience)
+        if late is None:
+            self._look_again(patience / 2)
+            return []
+        self.picker.ask_again(late)
+        return [late]
+
+    def _look_again(self, delay: float) -> None:
+        """In the endgame, see before long whether something has become overdue."""
+        if self._looking is None:
+            self._looking = self._host.loop.call_later(delay, self._look)
+
+    def _look(self) -> None:
+        self._looking = None
+        for peer in self._swarm.mates():
+            self.ask(peer)
 
     def give_up_on_silent(self, patience_s: float) -> None:
         """Take back what was asked of peers that have sent nothing for so long."""
@@ -172,20 +199,21 @@ class Download:
                 self.ask(other)
 
     def _deepen(self, peer: Connection, now: float, asked_at: float) -> None:
-        """Fit the pipeline to what the peer sends in the time that an answer takes."""
-        peer.answer_s = min(peer.answer_s, now - asked_at)
-        peer.burst += wire.BLOCK
+        """Fit the pipeline to the rate that the peer shows."""
+        self._answer_s += (now - asked_at - self._answer_s) / 16
+        peer.burst += 1
         elapsed = now - peer.burst_since
-        if elapsed >= QUEUE_TIME_S:
-            ahead = peer.burst / elapsed * max(QUEUE_TIME_S, 2 * peer.answer_s)
-            peer.depth = min(REQUEST_QUEUE, MIN_DEPTH + int(ahead / wire.BLOCK))
+        if peer.burst >= BURST and elapsed > 0:
+            ahead = peer.burst / elapsed * QUEUE_TIME_S
+            peer.depth = min(REQUEST_QUEUE, MIN_DEPTH + int(ahead))
             peer.burst, peer.burst_since = 0, now
 
     def _cancel(self, block: Block) -> None:
-        for other in self._swarm.mates():
-            if other.asked.pop(block, None) is not None:
-                self._swarm.say(other, wire.encode_cancel(*block))
-                self.ask(other)
+        holders = [mate for mate in self._swarm.mates() if mate.asked.pop(block, None) is not None]
+        for peer in holders:
+            self._swarm.say(peer, wire.encode_cancel(*block))
+        for peer in holders:
+            self.ask(peer)
 
     def _show_interest(self, peer: Connection) -> None:
         wanted = peer.useful > 0
@@ -238,6 +266,8 @@ class Download:
             self._swarm.complete()
 
     async def close(self) -> None:
-        """Wait for the pieces that are being written."""
+        """Stop asking, and wait for the pieces that are being written."""
+        if self._looking is not None:
+            self._looking.cancel()
         if self._storing:
             await asyncio.wait(list(self._storing))

@@ -252,9 +252,12 @@ class Peer:
             return
         if connection.joined:
             swarm.leaves(connection)
-        if connection.outgoing and connection.listens_at is not None:
-            useful = connection.joined and connection.pieces > 0
-            self._dialers[swarm.infohash].hung_up(connection.listens_at, useful)
+        if connection.called is not None:
+            self._dialers[swarm.infohash].hung_up(
+                connection.called,
+                answered=connection.peer_id != b"",
+                useful=connection.joined and connection.pieces > 0,
+            )
 
     def drained(self, connection: Connection) -> None:
         self._upload.serve()

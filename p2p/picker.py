@@ -1,13 +1,13 @@
-"""Which block to ask for next: rarest piece first, a started piece before a new one, endgame.
+"""Which block to ask for next: a started piece before a new one, and of those the rarest.
 
 The strategy is Cohen's (Incentives Build Robustness in BitTorrent, 2003, section 2.4): strict
-priority, rarest first, random first piece, endgame mode.  Pure: `rng` comes in, no I/O.
+priority, rarest first, random first piece; the endgame is `endgame`'s business.  Pure: `rng` comes in, no I/O.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from p2p.wire import BLOCK
@@ -58,10 +58,10 @@ class Picker:
         self._unstarted.clear()
         self.left = 0
 
-    def pick(self, has: bytearray, count: int, asked: Container[Block]) -> list[Block]:
+    def pick(self, has: bytearray, count: int) -> list[Block]:
         """At most `count` blocks to ask of a peer that has the pieces flagged in `has`.
 
-        `asked` are the blocks already under way from that peer; the picks count as asked.
+        They count as asked; none of them was asked of another.
         """
         picks: list[Block] = []
         for index, started in self._started.items():
@@ -73,8 +73,6 @@ class Picker:
             self._unstarted.remove(index)
             started = self._started[index] = _Started(self._blocks(index))
             self._take(started, count - len(picks), picks)
-        if len(picks) < count and not self._unstarted:
-            picks += self._endgame(has, count - len(picks), asked)
         return picks
 
     def _take(self, started: _Started, count: int, picks: list[Block]) -> None:
@@ -91,24 +89,17 @@ class Picker:
             return self._rng.choice(there)
         return min(there, key=self.availability.__getitem__)
 
-    def _endgame(self, has: bytearray, count: int, asked: Container[Block]) -> list[Block]:
-        """Blocks that others were asked for already, those asked of the fewest first."""
-        if any(started.free for started in self._started.values()):
-            return []
-        late = [
-            (copies, block)
-            for index, started in self._started.items()
-            if has[index]
-            for block, copies in started.asked.items()
-            if block not in asked
-        ]
-        late.sort(key=lambda item: item[0])
-        for _, block in late[:count]:
-            self._started[block.index].asked[block] += 1
-        return [block for _, block in late[:count]]
+    @property
+    def all_asked(self) -> bool:
+        """True when every block that is missing was asked of somebody: the endgame."""
+        return not self._unstarted and not any(s.free for s in self._started.values())
+
+    def ask_again(self, block: Block) -> None:
+        """A block that is under way is asked of one more peer."""
+        self._started[block.index].asked[block] += 1
 
     def received(self, block: Block) -> tuple[bool, int] | None:
-        """A block came: (whether its piece is whole, how many others were asked for it).
+        """A block came: (whether its piece is whole, how many were asked for the block).
 
         None when it is not wanted (any more).
         """
@@ -119,7 +110,7 @@ class Picker:
         if not copies:
             started.free.remove(block)
         started.missing -= 1
-        return not started.missing, max(0, copies - 1)
+        return not started.missing, copies
 
     def returned(self, blocks: Iterable[Block]) -> None:
         """These blocks will not come from the peer that was asked for them."""

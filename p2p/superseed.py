@@ -75,3 +75,8 @@ class SuperSeed:
         """True when every piece that has not gone out is promised: to peers that do not ask."""
         promised = sum(1 for i, sent in enumerate(self._sent) if self._promises[i] and not sent)
         return promised == self.unsent
+
+    def hidden(self, key: Hashable, has: Sequence[int]) -> list[int]:
+        """The pieces that peer `key` lacks and does not know that it could have from us."""
+        known = self._known[key]
+        return [i for i in range(len(known)) if not (known[i] or has[i])]

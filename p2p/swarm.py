@@ -271,6 +271,16 @@ class Swarm:
     def sent(self, connection: Connection, block: Block) -> None:
         if self._superseed is not None and self._ends_piece(block):
             self._superseed.settled(connection, block.index, sent=True)
+            if not self._superseed.unsent:
+                self._reveal_all()
+
+    def _reveal_all(self) -> None:
+        """Every piece has gone out: be a seed like any other."""
+        superseed, self._superseed = self._superseed, None
+        if superseed is not None:
+            for peer in self._peers:
+                hidden = superseed.hidden(peer, peer.has)
+                self.say(peer, b"".join([wire.encode_have(index) for index in hidden]))
 
     def idle(self) -> None:
         """The uplink has nothing to send: reveal more, even what others were promised."""

@@ -59,10 +59,10 @@ def test_run_prints_a_table_and_where_the_results_are(command: Bench) -> None:
     lines = [line.split() for line in out.splitlines() if line.strip()]
     assert code == 0
     assert " ".join(lines[0]) == "A small run, to see that all works"
-    assert " ".join(lines[-2]) == "central 4 48 24 0.500 4.00 0.00 0.00 0.00 0.25"
+    assert " ".join(lines[-2]) == "central 4 48.00 24.00 0.500 4.00 0.00 0.00 0.00 0.25"
     assert " ".join(lines[-1]) == "p2p 4 34.29 17.14 0.500 4.00 0.00 0.00 0.00 0.25"
     first, second, last = err.splitlines()
-    assert first == "1/2  central, N = 4, seed 1: 48 s in 0.2 s"
+    assert first == "1/2  central, N = 4, seed 1: 48.00 s in 0.2 s"
     assert second == "2/2  p2p, N = 4, seed 1: 34.29 s in 0.2 s"
     assert last.startswith("2 runs in ")
     assert last.endswith(" s, kept in here")
@@ -127,7 +127,7 @@ def test_theory(command: Bench) -> None:
     code, out, err = command("theory", "--clients", "1,5,10,35")
     assert (code, err) == (0, "")
     rows = [line.split() for line in out.splitlines()]
-    assert ["35", "3.5", "0.7778"] in rows
+    assert ["35", "3.500", "0.7778"] in rows
     code, out, err = command("theory", "homework", "--set", "peer_up=300 kbit/s", "--json")
     assert (code, err) == (0, "")
     assert json.loads(out)[-1] == {

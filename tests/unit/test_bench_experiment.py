@@ -145,7 +145,8 @@ def test_progress_is_a_line_for_each_run_where_there_is_no_terminal(
     bench.run("quick", clients="2", backend="central", repeats=2, jobs=1, out=False)
     assert capsys.readouterr() == (
         "",
-        "1/2  central, N = 2, seed 1: 24 s in 0.2 s\n2/2  central, N = 2, seed 2: 25 s in 0.2 s\n",
+        "1/2  central, N = 2, seed 1: 24.00 s in 0.2 s\n"
+        "2/2  central, N = 2, seed 2: 25.00 s in 0.2 s\n",
     )
 
 
@@ -218,7 +219,7 @@ def test_ctrl_c_keeps_what_finished_and_leaves_nothing(
     assert process.stderr is not None
     # The trial with two clients is running, that with one has finished.
     first = sorted([process.stderr.readline(), process.stderr.readline()])
-    assert first[0] == "1/2  p2p, N = 1, seed 1: 12 s in 0.2 s\n"
+    assert first[0] == "1/2  p2p, N = 1, seed 1: 12.00 s in 0.2 s\n"
     word, worker, child, workdir = first[1].split()
     assert word == "endless"
     assert Path(workdir).is_dir()

@@ -68,3 +68,9 @@ def test_a_wrong_sweep_gets_one_line(sweep: dict[str, object], line: str) -> Non
 
 def test_a_trial_names_itself() -> None:
     assert str(trials(find("quick"))[-1]) == "p2p, N = 8, seed 1"
+
+
+def test_a_swept_trial_names_its_values_once() -> None:
+    sweep = {"latency": "0,20 ms", "upload_slots": "2", "clients": "3", "seed": "5"}
+    trial = trials(find("quick"), sweep)[-1]
+    assert str(trial) == "latency = 20 ms, upload_slots = 2, p2p, N = 3, seed 5"

@@ -28,14 +28,14 @@ def test_one_run_of_each_backend() -> None:
         "finish (min)",
         "bound (min)",
         "efficiency",
-        "origin sent/F",
-        "mean peer/F",
-        "busiest peer/F",
-        "Gini",
+        "origin sent (F)",
+        "mean peer (F)",
+        "busiest peer (F)",
+        "peer Gini",
         "wall (s)",
     ]
     assert rows == [
-        ["central", "4", "0.8", "0.4", "0.500", "4.00", "0.00", "0.00", "0.00", "0.25"],
+        ["central", "4", "0.8000", "0.4000", "0.500", "4.00", "0.00", "0.00", "0.00", "0.25"],
         ["p2p", "4", "0.5714", "0.2857", "0.500", "4.00", "0.00", "0.00", "0.00", "0.25"],
     ]
 
@@ -44,8 +44,8 @@ def test_repeats_show_their_spread_and_sweeps_their_values() -> None:
     heads, rows = results({"latency": "0,20 ms"}, repeats=3, backends="central").rows()
     assert heads[:5] == ["latency", "backend", "N", "finish (s)", "least to most (s)"]
     assert [row[:5] for row in rows] == [
-        ["0 s", "central", "4", "49", "48 to 50"],
-        ["20 ms", "central", "4", "49", "48 to 50"],
+        ["0 s", "central", "4", "49.00", "48.00 to 50.00"],
+        ["20 ms", "central", "4", "49.00", "48.00 to 50.00"],
     ]
 
 
@@ -57,7 +57,7 @@ def test_the_real_clock_shows_throughput_and_unlimited_links_no_bound() -> None:
     assert rows[0] == [
         "central",
         "4",
-        "0.5",
+        "0.5000",
         "-",
         "-",
         "4.00",
@@ -93,7 +93,7 @@ def test_bounds() -> None:
     scenario = override_all(find("equal-uplinks"), {"clients": "1,4"})
     assert bound_rows(scenario) == (
         ["N", "central (h)", "p2p (h)", "p2p in pieces (h)"],
-        [["1", "1", "1", "1"], ["4", "4", "1", "1.008"]],
+        [["1", "1.000", "1.000", "1.000"], ["4", "4.000", "1.000", "1.008"]],
     )
     assert bound_records(scenario)[0]["in_pieces_s"] is None
     assert bound_records(scenario)[3] == {
@@ -105,10 +105,22 @@ def test_bounds() -> None:
     assert bound_rows(find("quick"))[0] == ["N", "central (s)", "p2p (s)"]
 
 
+def test_where_nothing_limits_there_is_no_bound() -> None:
+    heads = ["N", "central (s)", "p2p (s)"]
+    assert bound_rows(find("loopback")) == (heads, [["1", "-", "-"]])
+
+
+def test_the_optimum_in_pieces_may_be_known_for_some_n_only() -> None:
+    fields = {"clients": "1,2", "origin_up": "8 kB/s", "peer_up": "8 kB/s,4 kB/s"}
+    heads, rows = bound_rows(override_all(find("quick"), fields))
+    assert heads[-1] == "p2p in pieces (s)"
+    assert [row[-1] for row in rows] == ["131.1", "-"]
+
+
 def test_figures_have_four_digits_and_no_exponent() -> None:
     values = [0.778, 7 / 9, 999.96, 1000.4, 11918.7, 5e5, math.nan, math.inf]
     assert [figure(value) for value in values] == [
-        "0.778",
+        "0.7780",
         "0.7778",
         "1000",
         "1000",
@@ -121,8 +133,15 @@ def test_figures_have_four_digits_and_no_exponent() -> None:
 
 def test_a_drawn_table_never_cuts_a_figure() -> None:
     rows = results({"latency": "0,20 ms"}, repeats=3).rows()
-    table, page = draw(rows), StringIO()
-    console = Console(file=page, width=40)
-    console.print(table, width=console.measure(table).minimum, crop=False)
+    page = StringIO()
+    Console(file=page, width=1000).print(draw(rows, 40))
     assert "…" not in page.getvalue()
     assert all(cell in page.getvalue() for row in rows[1] for cell in row)
+
+
+def test_a_table_fits_a_terminal_of_80_characters() -> None:
+    page = StringIO()
+    rows = results(clients="5,100").rows()
+    Console(file=page, width=1000).print(draw(rows, 80))
+    assert max(map(len, page.getvalue().splitlines())) <= 80
+    assert len(page.getvalue().splitlines()) == 3 + 1 + 4
