@@ -47,6 +47,7 @@ class Connection(asyncio.Protocol):
         self.outgoing = outgoing
         self._decoder = wire.Decoder()
         self._unsent: list[bytes] = []
+        self._flushing = False
         self.transport: asyncio.Transport | None = None
         self.paused = False
         """True while the transport's buffer is too full for another block."""
@@ -129,12 +130,18 @@ class Connection(asyncio.Protocol):
 
     def say(self, message: bytes, later: Callable[[Connection], None]) -> None:
         """Queue a message; `later` is told the first time, to have `flush` called soon."""
-        if not self._unsent:
+        if not self._flushing:
+            self._flushing = True
             later(self)
+        self._unsent.append(message)
+
+    def mention(self, message: bytes) -> None:
+        """Queue a message that can wait until there is another to send."""
         self._unsent.append(message)
 
     def flush(self) -> None:
         """Give all that was said to the transport in one write."""
+        self._flushing = False
         if self._unsent and self.transport is not None:
             self.transport.write(b"".join(self._unsent))
         self._unsent.clear()

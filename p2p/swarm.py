@@ -223,10 +223,13 @@ class Swarm:
     # ---- what the download tells
 
     def have(self, index: int) -> None:
-        """Tell those who lack the piece; to the others it is no news."""
+        """Tell those who lack the piece now, and the others, who only count, by the way."""
         message = wire.encode_have(index)
         for peer in self._peers:
-            self.say(peer, message)
+            if peer.has and peer.has[index]:
+                peer.mention(message)
+            else:
+                self.say(peer, message)
 
     def complete(self) -> None:
         """All pieces are here: give the file its name and go on as a seed."""
