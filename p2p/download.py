@@ -101,7 +101,6 @@ class Download:
         if not self.picker.have[index]:
             peer.useful += 1
             self._show_interest(peer)
-            self.ask(peer)
 
     def choked(self, peer: Connection) -> None:
         """The peer will not serve what we asked for."""
@@ -111,7 +110,6 @@ class Download:
         """The peer will serve what we ask for."""
         peer.heard_block = peer.burst_since = self._host.loop.time()
         peer.burst = 0
-        self.ask(peer)
 
     def leaves(self, peer: Connection) -> None:
         """The connection is lost."""
@@ -134,7 +132,6 @@ class Download:
                 self._cancel(block)
             if whole:
                 self._check(block.index)
-        self.ask(peer)
 
     # ---- what we ask for
 

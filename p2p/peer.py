@@ -188,14 +188,13 @@ class Peer:
         connection.opened_at = self._host.loop.time()
 
     def heard(self, connection: Connection, events: list[wire.Event]) -> None:
-        for event in events:
-            if isinstance(event, wire.Handshake):
-                self._greeted(connection, event)
-                continue
-            swarm = self._connections.get(connection)
-            if swarm is not None:
-                swarm.heard(connection, event)
-            elif isinstance(event, wire.Extended) and event.id == 0:
+        if events and isinstance(events[0], wire.Handshake):
+            self._greeted(connection, events.pop(0))
+        swarm = self._connections.get(connection)
+        if swarm is not None and connection.joined:
+            swarm.heard(connection, events)
+        for event in events if connection in self._visitors else ():
+            if isinstance(event, wire.Extended) and event.id == 0:
                 self._send_on(connection, event)
 
     def _greeted(self, connection: Connection, theirs: wire.Handshake) -> None:

@@ -7,7 +7,7 @@ are the business of `download` and `upload`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,18 @@ class Swarm:
         self.seeding = False
         self.done: asyncio.Future[Path] = host.loop.create_future()
         """The path of the whole file, or why there is none."""
+        self._handlers: Mapping[type[Any], Callable[[Connection, Any], None]] = {
+            wire.Piece: self._piece,
+            wire.Have: self._have,
+            wire.Bitfield: self._bitfield,
+            wire.Choke: self._choke,
+            wire.Unchoke: self._unchoke,
+            wire.Interested: self._interested,
+            wire.NotInterested: self._not_interested,
+            wire.Request: self._request,
+            wire.Cancel: self._cancel,
+            wire.Extended: self._extended,
+        }
 
     @property
     def metainfo(self) -> Metainfo | None:
@@ -140,28 +152,33 @@ class Swarm:
 
     # ---- what peers say
 
-    def heard(self, peer: Connection, event: wire.Event) -> None:
-        """React to one message.  Raises WireError when it breaks the protocol."""
-        if self.download is None and isinstance(event, wire.Have | wire.Bitfield):
-            peer.announced.append(event)
-            return
-        handler = _HANDLERS.get(type(event))
-        if handler is not None:
-            handler(self, peer, event)
+    def heard(self, peer: Connection, events: Sequence[wire.Event]) -> None:
+        """React to what a peer said in one go.  Raises WireError when it breaks the protocol."""
+        for event in events:
+            handler = self._handlers.get(type(event))
+            if handler is not None:
+                handler(peer, event)
+        if self.download is not None:
+            self.download.ask(peer)
+        self._upload.serve()
 
     def _piece(self, peer: Connection, event: wire.Piece) -> None:
         if self.download is not None:
             self.download.block(peer, event)
 
     def _have(self, peer: Connection, event: wire.Have) -> None:
-        assert self.download is not None
+        if self.download is None:
+            peer.announced.append(event)
+            return
         self.download.have(peer, event)
         if self._superseed is not None and self._superseed.settled(peer, event.index, sent=False):
             self._reveal(peer)
         self._part(peer)
 
     def _bitfield(self, peer: Connection, event: wire.Bitfield) -> None:
-        assert self.download is not None
+        if self.download is None:
+            peer.announced.append(event)
+            return
         self.download.bitfield(peer, event)
         self._part(peer)
 
@@ -259,9 +276,9 @@ class Swarm:
     def superseeding(self) -> bool:
         return self._superseed is not None
 
-    def read(self, block: Block) -> bytes:
+    def read(self, index: int, begin: int, length: int) -> bytes:
         assert self._store is not None
-        return self._store.get(*block)
+        return self._store.get(index, begin, length)
 
     def rarity(self, index: int) -> int:
         assert self.download is not None
@@ -293,7 +310,7 @@ class Swarm:
 
     def _ends_piece(self, block: Block) -> bool:
         metainfo = self.metainfo
-        return metainfo is not None and block[1] + block[2] == metainfo.piece_size(block[0])
+        return metainfo is not None and block.begin + block.length == metainfo.piece_size(block.index)
 
     def _reveal(self, peer: Connection, idle: bool = False) -> None:
         if self._superseed is None or self.download is None:
@@ -314,16 +331,3 @@ class Swarm:
         if self._store is not None:
             self._store.close()
 
-
-_HANDLERS: Mapping[type[Any], Callable[[Swarm, Connection, Any], None]] = {
-    wire.Piece: Swarm._piece,
-    wire.Have: Swarm._have,
-    wire.Bitfield: Swarm._bitfield,
-    wire.Choke: Swarm._choke,
-    wire.Unchoke: Swarm._unchoke,
-    wire.Interested: Swarm._interested,
-    wire.NotInterested: Swarm._not_interested,
-    wire.Request: Swarm._request,
-    wire.Cancel: Swarm._cancel,
-    wire.Extended: Swarm._extended,
-}

@@ -16,6 +16,10 @@ from p2p.config import PeerConfig
 from p2p.connection import REQUEST_QUEUE, WRITE_AHEAD, Connection
 from p2p.picker import Block
 
+BATCH = 16
+"""Blocks written in one go where the uplink is unlimited: a call to the kernel costs as much as
+copying a block."""
+
 
 class Source(Protocol):
     """What the upload needs of the swarm that a connection belongs to."""
@@ -26,8 +30,8 @@ class Source(Protocol):
     def superseeding(self) -> bool:
         """Whether every peer is only shown the pieces meant for it (BEP 16)."""
 
-    def read(self, block: Block) -> bytes:
-        """The bytes of a block of a piece that is here."""
+    def read(self, index: int, begin: int, length: int) -> bytes:
+        """A stretch of a piece that is here."""
 
     def rarity(self, index: int) -> int:
         """Connected peers that have the piece."""
@@ -89,7 +93,6 @@ class Upload:
         peer.queue.append(block)
         self._waiting[peer] = None
         self._peers[peer].requested(peer, block)
-        self.serve()
 
     def cancel(self, peer: Connection, message: wire.Cancel) -> None:
         block = Block(message.index, message.begin, message.length)
@@ -105,19 +108,38 @@ class Upload:
         if self._serving:
             return
         self._serving = True
+        batch = 1 if not self._host.up.unlimited else BATCH
         while not self._host.up.busy and (peer := self._next()) is not None:
-            block = peer.queue.popleft()
-            if not peer.queue:
-                del self._waiting[peer]
-            source = self._peers[peer]
-            self._last = peer, block.index
-            data = source.read(block)
-            peer.flush()
-            peer.got += block.length
-            assert peer.transport is not None
-            peer.transport.write(wire.encode_piece_header(*block) + data)
-            source.sent(peer, block)
+            self._send(peer, batch)
         self._serving = False
+
+    def _send(self, peer: Connection, batch: int) -> None:
+        """Write the next blocks that a peer waits for, at most `batch` in a row of one piece."""
+        queue = peer.queue
+        first = last = queue.popleft()
+        blocks = [first]
+        while queue and len(blocks) < batch:
+            following = queue[0]
+            if following.index != last.index or following.begin != last.begin + last.length:
+                break
+            last = queue.popleft()
+            blocks.append(last)
+        if not queue:
+            del self._waiting[peer]
+        source = self._peers[peer]
+        self._last = peer, first.index
+        length = last.begin + last.length - first.begin
+        data = memoryview(source.read(first.index, first.begin, length))
+        parts: list[bytes | memoryview] = []
+        for block in blocks:
+            start = block.begin - first.begin
+            parts += wire.encode_piece_header(*block), data[start : start + block.length]
+        peer.got += length
+        peer.flush()
+        assert peer.transport is not None
+        peer.transport.write(b"".join(parts))
+        for block in blocks:
+            source.sent(peer, block)
 
     def _next(self) -> Connection | None:
         """Whose first request to serve: the piece begun, or else the rarest."""
