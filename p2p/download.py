@@ -131,7 +131,7 @@ class Download:
             if copies > (asked_at is not None):
                 self._cancel(block)
             if whole:
-                self._check(block.index)
+                self._check(block.piece)
 
     # ---- what we ask for
 
@@ -222,13 +222,13 @@ class Download:
     # ---- what has come
 
     def _keep(self, peer: Connection, block: Block, data: bytes | memoryview) -> None:
-        piece = self._pieces.get(block.index)
+        piece = self._pieces.get(block.piece)
         if piece is None:
-            piece = bytearray(self._metainfo.piece_size(block.index))
-            self._pieces[block.index] = piece
-            self._sources[block.index] = {}
+            piece = bytearray(self._metainfo.piece_size(block.piece))
+            self._pieces[block.piece] = piece
+            self._sources[block.piece] = {}
         piece[block.begin : block.begin + block.length] = data
-        self._sources[block.index][peer] = None
+        self._sources[block.piece][peer] = None
 
     def _check(self, index: int) -> None:
         """Verify and store a whole piece; off the loop where the clock is real."""

@@ -8,7 +8,7 @@ second time only when it is overdue.  Pure: takes what is known, decides, sends 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from p2p.picker import Block
@@ -17,7 +17,7 @@ K = TypeVar("K")
 
 
 def last_in_line(
-    queues: Iterable[tuple[K, Mapping[Block, float]]], has: Sequence[int]
+    queues: Iterable[tuple[K, dict[Block, float]]], has: Sequence[int]
 ) -> tuple[K, Block] | None:
     """The peer with the longest queue of our requests, and its last one, if `has` has the piece.
 
@@ -26,20 +26,20 @@ def last_in_line(
     waiting = [(len(asked), key, asked) for key, asked in queues if len(asked) > 1]
     waiting.sort(key=lambda entry: -entry[0])
     for _, key, asked in waiting:
-        block = next(reversed(asked))  # type: ignore[call-overload]
-        if has[block.index]:
+        block = next(reversed(asked))
+        if has[block.piece]:
             return key, block
     return None
 
 
 def overdue(
-    queues: Iterable[tuple[K, Mapping[Block, float]]], has: Sequence[int], since: float
+    queues: Iterable[tuple[K, dict[Block, float]]], has: Sequence[int], since: float
 ) -> Block | None:
     """The block asked for longest ago, before the time `since`, if `has` has any such piece."""
     late = [
         (when, block)
         for _, asked in queues
         for block, when in asked.items()
-        if when < since and has[block.index]
+        if when < since and has[block.piece]
     ]
     return min(late)[1] if late else None

@@ -71,5 +71,3 @@ class MetadataExchange:
         if start >= len(info):
             return MetadataReject(part)
         return MetadataData(part, len(info), info[start : start + extension.METADATA_BLOCK])
-
-

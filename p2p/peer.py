@@ -188,8 +188,9 @@ class Peer:
         connection.opened_at = self._host.loop.time()
 
     def heard(self, connection: Connection, events: list[wire.Event]) -> None:
-        if events and isinstance(events[0], wire.Handshake):
-            self._greeted(connection, events.pop(0))
+        if events and isinstance(greeting := events[0], wire.Handshake):
+            self._greeted(connection, greeting)
+            del events[0]
         swarm = self._connections.get(connection)
         if swarm is not None and connection.joined:
             swarm.heard(connection, events)

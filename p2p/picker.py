@@ -1,7 +1,8 @@
 """Which block to ask for next: a started piece before a new one, and of those the rarest.
 
 The strategy is Cohen's (Incentives Build Robustness in BitTorrent, 2003, section 2.4): strict
-priority, rarest first, random first piece; the endgame is `endgame`'s business.  Pure: `rng` comes in, no I/O.
+priority, rarest first, random first piece; the endgame is `endgame`'s business.  Pure: `rng`
+comes in, nothing is sent.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from p2p.wire import BLOCK
 class Block(NamedTuple):
     """A stretch of a piece, as requested."""
 
-    index: int
+    piece: int
     begin: int
     length: int
 
@@ -69,9 +70,9 @@ class Picker:
                 self._take(started, count - len(picks), picks)
                 if len(picks) == count:
                     return picks
-        while len(picks) < count and (index := self._rarest(has)) is not None:
-            self._unstarted.remove(index)
-            started = self._started[index] = _Started(self._blocks(index))
+        while len(picks) < count and (rarest := self._rarest(has)) is not None:
+            self._unstarted.remove(rarest)
+            started = self._started[rarest] = _Started(self._blocks(rarest))
             self._take(started, count - len(picks), picks)
         return picks
 
@@ -96,14 +97,14 @@ class Picker:
 
     def ask_again(self, block: Block) -> None:
         """A block that is under way is asked of one more peer."""
-        self._started[block.index].asked[block] += 1
+        self._started[block.piece].asked[block] += 1
 
     def received(self, block: Block) -> tuple[bool, int] | None:
         """A block came: (whether its piece is whole, how many were asked for the block).
 
         None when it is not wanted (any more).
         """
-        started = self._started.get(block.index)
+        started = self._started.get(block.piece)
         if started is None or block not in started.asked:
             return None
         copies = started.asked.pop(block)
@@ -115,7 +116,7 @@ class Picker:
     def returned(self, blocks: Iterable[Block]) -> None:
         """These blocks will not come from the peer that was asked for them."""
         for block in blocks:
-            started = self._started.get(block.index)
+            started = self._started.get(block.piece)
             if started is None or not started.asked.get(block):
                 continue
             started.asked[block] -= 1

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from host.files import PartialFile
 from p2p.metainfo import Metainfo, choose_piece_length
@@ -17,6 +18,7 @@ class Store:
     def __init__(self, metainfo: Metainfo, *, whole: Path | None = None, into: Path | None = None):
         self._metainfo = metainfo
         self._partial: PartialFile | None = None
+        self._file: BinaryIO
         if whole is not None:
             self.path = whole
             self._file = whole.open("rb")

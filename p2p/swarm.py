@@ -290,7 +290,7 @@ class Swarm:
 
     def sent(self, connection: Connection, block: Block) -> None:
         if self._superseed is not None and self._ends_piece(block):
-            self._superseed.settled(connection, block.index, sent=True)
+            self._superseed.settled(connection, block.piece, sent=True)
             if not self._superseed.unsent:
                 self._reveal_all()
 
@@ -310,7 +310,9 @@ class Swarm:
 
     def _ends_piece(self, block: Block) -> bool:
         metainfo = self.metainfo
-        return metainfo is not None and block.begin + block.length == metainfo.piece_size(block.index)
+        return metainfo is not None and block.begin + block.length == metainfo.piece_size(
+            block.piece
+        )
 
     def _reveal(self, peer: Connection, idle: bool = False) -> None:
         if self._superseed is None or self.download is None:
@@ -330,4 +332,3 @@ class Swarm:
         self.done.exception()
         if self._store is not None:
             self._store.close()
-

@@ -120,16 +120,16 @@ class Upload:
         blocks = [first]
         while queue and len(blocks) < batch:
             following = queue[0]
-            if following.index != last.index or following.begin != last.begin + last.length:
+            if following.piece != last.piece or following.begin != last.begin + last.length:
                 break
             last = queue.popleft()
             blocks.append(last)
         if not queue:
             del self._waiting[peer]
         source = self._peers[peer]
-        self._last = peer, first.index
+        self._last = peer, first.piece
         length = last.begin + last.length - first.begin
-        data = memoryview(source.read(first.index, first.begin, length))
+        data = memoryview(source.read(first.piece, first.begin, length))
         parts: list[bytes | memoryview] = []
         for block in blocks:
             start = block.begin - first.begin
@@ -150,10 +150,10 @@ class Upload:
             return ready[0] if ready else None
         last = self._last
         for peer in ready:
-            if last == (peer, peer.queue[0].index):
+            if last == (peer, peer.queue[0].piece):
                 return peer
         return min(
-            ready, key=lambda peer: (self._peers[peer].rarity(peer.queue[0].index), peer.pieces)
+            ready, key=lambda peer: (self._peers[peer].rarity(peer.queue[0].piece), peer.pieces)
         )
 
     def _idle(self) -> None:
@@ -180,9 +180,7 @@ class Upload:
     def _competing(self) -> list[Connection]:
         """The peers that want something and need a slot to get it."""
         return [
-            peer
-            for peer, source in self._peers.items()
-            if peer.wants and not source.superseeding
+            peer for peer, source in self._peers.items() if peer.wants and not source.superseeding
         ]
 
     def _fill(self) -> None:
