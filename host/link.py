@@ -1,8 +1,9 @@
 """The arithmetic of an access link: who sends next, how much, and when it is through.
 
-Fair queueing by deficit-free round robin over flows in quanta, after DRR (Shreedhar and Varghese,
-1995) with FQ-CoDel's rule for sparse flows (RFC 8290, section 4.2): a flow that was idle is served
-once before those that are backlogged, so a short message does not wait behind bulk data.
+Backlogged flows take turns by quanta, after DRR (Shreedhar and Varghese, 1995).  A quantum stands
+for a train of packets, so a short message of a flow that has no backlog does not wait for its end:
+it goes out between two packets, as FQ-CoDel's sparse flows do (RFC 8290, section 4.2), and the
+train is through that much later.
 This module is pure: it takes `now`, opens nothing and sleeps never.
 """
 
@@ -18,7 +19,8 @@ QUANTUM = 16 * 1024 + 64
 writes to a loopback socket did not keep their order from run to run; see DESIGN.md."""
 
 PACKET = 1460
-"""Bytes of short messages that go out together: what a packet carries on an Ethernet (RFC 894)."""
+"""Bytes of a short message at most, and of those that go out together: what a packet carries on an
+Ethernet (RFC 894)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,52 +56,89 @@ class Flow:
     """Told how many of its bytes have passed the link."""
 
     queued: bool = False
-    """True while the link holds the flow in one of its rings; the link's to set."""
+    """True while the link holds the flow in one of its queues; the link's to set."""
+
+    overtaken: int = 0
+    """Bytes of short messages that overtook bulk data in round `round`; the link's to set."""
+
+    round: int = 0
+
+
+Served = list[tuple[Flow, int]]
+"""Flows and how many bytes of each are on the wire."""
 
 
 class Link:
-    """One direction of a host's access link; one quantum at a time is on the wire."""
+    """One direction of a host's access link."""
 
     def __init__(self, config: LinkConfig, quantum: int = QUANTUM) -> None:
         self.config = config
         self._quantum = quantum
-        self._fresh: deque[Flow] = deque()
+        self._short: deque[Flow] = deque()
         self._turns: deque[Flow] = deque()
-        self._free_at = 0.0
+        self._round = 0
+        self._short_until = 0.0
+        self.bulk_until = 0.0
+        """When the quantum on the wire is through; moves back as short messages overtake it."""
 
     def enqueue(self, flow: Flow) -> None:
         """Give the flow its turn; nothing happens when it is waiting for one already."""
-        if not flow.queued:
-            flow.queued = True
-            self._fresh.append(flow)
+        if flow.queued:
+            return
+        flow.queued = True
+        if flow.round != self._round:
+            flow.round, flow.overtaken = self._round, 0
+        size = flow.ready()
+        # What overtakes is held to a flow's fair share: a quantum in a round.
+        if size <= PACKET and flow.overtaken + size <= self._quantum:
+            flow.overtaken += size
+            self._short.append(flow)
+        else:
+            self._turns.append(flow)
 
-    def begin(self, now: float) -> tuple[list[tuple[Flow, int]], float] | None:
-        """Put the next bytes on the wire: whose and how many, and when they are through.
+    def begin_short(self, now: float) -> tuple[Served, float] | None:
+        """Put short messages on the wire: whose, how long, and when they are through.
 
-        One flow's quantum, or the short messages of several flows as far as they fit a packet
-        (a timer for each would cost more than it tells).  None when no flow has anything to send.
-        Call again only when that time has come.
+        As many as fit a packet go together: a timer for each would cost more than it tells.  None
+        when there is none.  Call again only when that time has come.
         """
-        served: list[tuple[Flow, int]] = []
+        served: Served = []
         total = 0
-        for ring in (self._fresh, self._turns):
-            while ring:
-                flow = ring[0]
-                size = min(flow.ready(), self._quantum)
-                if served and total + size > PACKET:
-                    break
-                ring.popleft()
-                if size:
-                    served.append((flow, size))
-                    total += size
-                else:
-                    flow.queued = False
-            if total > PACKET:
-                break
+        while self._short and (not served or total + self._short[0].ready() <= PACKET):
+            flow = self._short.popleft()
+            flow.queued = False
+            if size := min(flow.ready(), PACKET):
+                served.append((flow, size))
+                total += size
         if not served:
             return None
-        # An emptied flow keeps its place until its next turn; otherwise a flow that is refilled
-        # block by block would always count as sparse.
-        self._turns.extend(flow for flow, _ in served)
-        self._free_at = max(now, self._free_at) + total / self.config.rate
-        return served, self._free_at
+        spent = total / self.config.rate
+        self._short_until = max(now, self._short_until) + spent
+        self.bulk_until += spent
+        for flow, _ in served:
+            flow.queued = True
+        return served, self._short_until
+
+    def begin_bulk(self, now: float) -> tuple[Served, float] | None:
+        """Put the next flow's quantum on the wire, and say when it is through, if undisturbed.
+
+        None when no flow has anything to send.  Call again only when `bulk_until` has come.
+        """
+        self._round += 1
+        while self._turns:
+            flow = self._turns.popleft()
+            size = min(flow.ready(), self._quantum)
+            if size:
+                start = max(now, self._short_until)
+                self.bulk_until = start + size / self.config.rate
+                return [(flow, size)], self.bulk_until
+            flow.queued = False
+        return None
+
+    def through(self, served: Served) -> None:
+        """These bytes have passed the link: hand them on, and queue what the flows have left."""
+        for flow, size in served:
+            flow.forward(size)
+            flow.queued = False
+            if flow.ready():
+                self.enqueue(flow)

@@ -1,4 +1,4 @@
-"""The shell that runs a `Link` on the event loop: one timer per quantum, none when unlimited."""
+"""The shell that runs a `Link` on the event loop: a timer per quantum, none when unlimited."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable
 
-from host.link import QUANTUM, Flow, Link, LinkConfig
+from host.link import QUANTUM, Flow, Link, LinkConfig, Served
 
 
 class Shaper:
@@ -15,7 +15,7 @@ class Shaper:
     def __init__(self, config: LinkConfig, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._link = Link(config)
-        self._busy = False
+        self._short_busy = self._bulk_busy = False
         self.on_idle: Callable[[], None] | None = None
         """Called when the link has nothing left to send; may offer more."""
 
@@ -37,8 +37,8 @@ class Shaper:
 
     @property
     def busy(self) -> bool:
-        """True while a quantum is on the wire."""
-        return self._busy
+        """True while a quantum is on the wire; short messages do not count."""
+        return self._bulk_busy
 
     def wake(self, flow: Flow) -> None:
         """The flow has something to send: now, or when its turn comes."""
@@ -47,20 +47,36 @@ class Shaper:
                 flow.forward(size)
             return
         self._link.enqueue(flow)
-        if not self._busy:
-            self._serve()
+        self._serve()
 
     def _serve(self) -> None:
-        step = self._link.begin(self._loop.time())
-        self._busy = step is not None
-        if step is not None:
+        """Put on the wire what can be, short messages first."""
+        now = self._loop.time()
+        if not self._short_busy and (step := self._link.begin_short(now)) is not None:
             served, when = step
-            self._loop.call_at(when, self._through, served)
-        elif self.on_idle is not None:
-            self.on_idle()
+            self._short_busy = True
+            self._loop.call_at(when, self._short_through, served)
+        if not self._bulk_busy and (step := self._link.begin_bulk(now)) is not None:
+            served, when = step
+            self._bulk_busy = True
+            self._loop.call_at(when, self._bulk_through, served)
 
-    def _through(self, served: list[tuple[Flow, int]]) -> None:
+    def _short_through(self, served: Served) -> None:
         # Still busy while the bytes move on, so that what they cause takes its turn.
-        for flow, size in served:
-            flow.forward(size)
+        self._link.through(served)
+        self._short_busy = False
         self._serve()
+        self._tell_idle()
+
+    def _bulk_through(self, served: Served) -> None:
+        if self._link.bulk_until > self._loop.time() + 1e-9:
+            self._loop.call_at(self._link.bulk_until, self._bulk_through, served)
+            return
+        self._link.through(served)
+        self._bulk_busy = False
+        self._serve()
+        self._tell_idle()
+
+    def _tell_idle(self) -> None:
+        if self.on_idle is not None and not self._bulk_busy and not self._short_busy:
+            self.on_idle()

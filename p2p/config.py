@@ -6,13 +6,17 @@ from dataclasses import dataclass
 
 from p2p.wire import BLOCK
 
-IMPATIENT_RECHOKE_S = 10.0
-"""Seconds between rechokes on links of the Internet's speed (BEP 3)."""
+RETRY_S = (5.0, 15.0, 60.0, 300.0)
+"""Seconds until an address is called again, by how often it was called in vain."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PeerConfig:
-    """Settings of one peer; times follow the uplink, so that slow links are not misjudged."""
+    """Settings of one peer.
+
+    Times follow the rate of the uplink (bytes per second): where a block takes minutes, a constant
+    written for the Internet would misfire.
+    """
 
     piece_length: int | None = None
     """Bytes of a piece in what the peer publishes; None chooses by the file's size."""
@@ -26,18 +30,40 @@ class PeerConfig:
     port: int = 6881
     """TCP port to listen at."""
 
-    def rechoke_s(self, uplink_rate: float) -> float:
-        """Seconds between rechokes: time for a peer to show ten blocks' worth of its rate."""
-        return max(IMPATIENT_RECHOKE_S, 10 * BLOCK / uplink_rate)
+    def rechoke_s(self, uplink: float) -> float:
+        """Seconds between rechokes: BEP 3's, or time for a peer to show its rate."""
+        return max(10.0, 10 * BLOCK / uplink)
 
-    def snub_s(self, uplink_rate: float) -> float:
+    def greeting_s(self, uplink: float) -> float:
+        """Seconds that a peer has to say which torrent it comes for; blocks may be in its way."""
+        return max(30.0, 10 * BLOCK / uplink)
+
+    def gossip_s(self, uplink: float) -> float:
+        """Seconds between peer exchange messages to one peer (a minute or more, BEP 11)."""
+        return max(60.0, 20 * BLOCK / uplink)
+
+    def keep_alive_s(self, uplink: float) -> float:
+        """Seconds of silence after which a keep-alive is due (BEP 3 closes after 120)."""
+        return max(100.0, 20 * BLOCK / uplink)
+
+    def snub_s(self, uplink: float) -> float:
         """Seconds without a block after which requests are given to others.
 
         A peer whose uplink is like ours may have this many blocks of others to send before.
         """
-        return max(60.0, 16 * self.connections * BLOCK / uplink_rate)
+        return max(60.0, 16 * self.connections * BLOCK / uplink)
+
+    def retry_s(self, uplink: float, attempts: int) -> float:
+        """Seconds until an address is called again that was called in vain `attempts` times."""
+        wait = RETRY_S[min(attempts, len(RETRY_S)) - 1]
+        return max(wait, wait / RETRY_S[0] * BLOCK / uplink)
 
     @property
     def outgoing(self) -> int:
         """Connections a peer opens itself; the rest of its places are for those who come later."""
         return max(1, self.connections * 2 // 5)
+
+    @property
+    def enough(self) -> int:
+        """Connections in all with which a peer stops looking for more."""
+        return max(1, self.connections * 4 // 5)

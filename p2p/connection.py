@@ -58,6 +58,8 @@ class Connection(asyncio.Protocol):
         self.joined = False
         """True once both handshakes are exchanged and the swarm has it."""
         self.peer_id = b""
+        self.extended = False
+        """Whether the peer speaks the extension protocol (BEP 10)."""
         self.listens_at: tuple[str, int] | None = None
         """Where others can reach this peer, once it is known."""
         self.extensions: dict[str, int] = {}

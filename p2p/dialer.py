@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+import asyncio
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from host.host import Host
-from p2p.config import PeerConfig
+from p2p.config import RETRY_S, PeerConfig
 from p2p.connection import Connection
 
 Address = tuple[str, int]
 
 MAX_CANDIDATES = 1000
 """Addresses remembered; libtorrent keeps 3,000 (max_peerlist_size)."""
-
-RETRY_S = (5.0, 15.0, 60.0)
-"""Seconds until an address is tried again, by how often it was tried in vain."""
 
 
 @dataclass
@@ -36,7 +34,7 @@ class Dialer:
         own: Address,
         new: Callable[[], Connection],
         full: Callable[[], bool],
-        connected: Callable[[], Container[Address | None]],
+        connected: Callable[[], Collection[Address | None]],
         gave_up: Callable[[], None],
     ) -> None:
         self._host = host
@@ -47,6 +45,7 @@ class Dialer:
         self._gave_up = gave_up
         self._own = own
         self._candidates: dict[Address, _Candidate] = {}
+        self._calls: dict[asyncio.Task[None], None] = {}
 
     def learn(self, addresses: Iterable[Address]) -> None:
         """Remember where peers listen, and call some of them."""
@@ -68,19 +67,25 @@ class Dialer:
             if not candidate.connected and candidate.not_before <= now and address not in met
         ]
         self._host.rng.shuffle(ready)
-        for address in ready[: max(0, self._config.outgoing - open_ones)]:
+        wanted = min(self._config.outgoing - open_ones, self._config.enough - len(met))
+        for address in ready[: max(0, wanted)]:
             if self._full():
                 return
             self._candidates[address].connected = True
-            self._host.spawn(self._call(address), f"calls {address[0]}:{address[1]}")
+            call = self._host.spawn(self._call(address), f"calls {address[0]}:{address[1]}")
+            self._calls[call] = None
+            call.add_done_callback(self._calls.pop)
 
     async def _call(self, address: Address) -> None:
         connection = self._new()
         connection.called = address
         try:
             await self._host.connect(lambda: connection, *address)
-        except OSError:
+        except (OSError, UnicodeError):
             connection.connection_lost(None)
+        except asyncio.CancelledError:
+            connection.connection_lost(None)
+            raise
 
     def hung_up(self, address: Address, *, answered: bool, useful: bool) -> None:
         """The connection to this address has ended; it is tried again later.
@@ -97,6 +102,12 @@ class Dialer:
             if not self._candidates:
                 self._gave_up()
             return
-        wait = RETRY_S[min(candidate.attempts, len(RETRY_S)) - 1]
+        wait = self._config.retry_s(self._host.up.rate, candidate.attempts)
         candidate.not_before = self._host.loop.time() + wait
         self._host.loop.call_later(wait, self.dial)
+
+    def close(self) -> None:
+        """Call nobody any more."""
+        self._candidates.clear()
+        for call in list(self._calls):
+            call.cancel()

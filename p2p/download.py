@@ -141,7 +141,8 @@ class Download:
         if peer.choked_by or room <= 0 or not peer.useful:
             return
         blocks = self.picker.pick(peer.has, room)
-        if not blocks and not peer.asked:
+        # A block that is late because our own downlink is full is not quicker from elsewhere.
+        if not blocks and not peer.asked and not self._host.down.busy:
             blocks = self._ask_idle(peer)
         if blocks:
             now = self._host.loop.time()

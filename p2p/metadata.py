@@ -28,15 +28,18 @@ class MetadataExchange:
         self.metainfo: Metainfo | None = None
         self._teacher: Connection | None = None
         self._assembly: MetadataAssembly | None = None
+        self._heard_at = 0.0
+        """When the teacher was asked, or sent a part."""
 
-    def ask(self, peers: Iterable[Connection]) -> None:
+    def ask(self, peers: Iterable[Connection], now: float) -> None:
         """Ask one of the peers that have the metainfo, unless it is here or asked for."""
         if self.metainfo is not None or self._teacher is not None:
             return
-        knowing = [peer for peer in peers if peer.metadata_size and peer.takes("ut_metadata")]
+        knowing = [peer for peer in peers if _knows(peer)]
         if not knowing:
             return
         self._teacher = self._rng.choice(knowing)
+        self._heard_at = now
         assert self._teacher.metadata_size is not None
         self._assembly = MetadataAssembly(self._infohash, self._teacher.metadata_size)
         for part in self._assembly.missing():
@@ -47,8 +50,19 @@ class MetadataExchange:
         if peer is self._teacher:
             self._teacher = self._assembly = None
 
-    def heard(self, peer: Connection, payload: bytes) -> None:
-        """React to a ut_metadata message.  Raises WireError when it lies or is malformed."""
+    def give_up_on_silent(self, peers: Iterable[Connection], now: float, patience_s: float) -> None:
+        """Turn to another peer, if there is one, when the one asked has long sent nothing."""
+        others = [peer for peer in peers if peer is not self._teacher and _knows(peer)]
+        if self._teacher is not None and others and now - self._heard_at > patience_s:
+            self.leaves(self._teacher)
+            self.ask(others, now)
+
+    def heard(self, peer: Connection, payload: bytes, now: float) -> None:
+        """React to a ut_metadata message.
+
+        Raises WireError when it lies or is malformed, MetainfoError when the metainfo is the right
+        one and of a kind that is not handled.
+        """
         message = extension.decode_metadata(payload)
         if isinstance(message, MetadataRequest):
             self._send(peer, extension.encode_metadata(self._answer(message.piece)))
@@ -58,6 +72,7 @@ class MetadataExchange:
             peer.metadata_size = None
             self.leaves(peer)
         elif isinstance(message, MetadataData):
+            self._heard_at = now
             self._assembly.add(message.piece, message.data)
             info = self._assembly.complete()
             if info is not None:
@@ -71,3 +86,7 @@ class MetadataExchange:
         if start >= len(info):
             return MetadataReject(part)
         return MetadataData(part, len(info), info[start : start + extension.METADATA_BLOCK])
+
+
+def _knows(peer: Connection) -> bool:
+    return bool(peer.metadata_size) and peer.takes("ut_metadata")

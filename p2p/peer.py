@@ -25,15 +25,6 @@ from p2p.upload import Upload
 PEER_ID_PREFIX = b"-FL0100-"
 """BEP 20: two letters for the client, four digits for its version."""
 
-GOSSIP_S = 60.0
-"""Seconds between peer exchange messages to one peer at least (BEP 11)."""
-
-GREETING_S = 30.0
-"""Seconds that a peer has to say which torrent it comes for."""
-
-KEEP_ALIVE_S = 100.0
-"""Seconds of silence after which a keep-alive is due; BEP 3 closes connections after 120."""
-
 
 class Peer:
     """One node of the P2P backend."""
@@ -50,6 +41,7 @@ class Peer:
         self._unflushed: list[Connection] = []
         self._listener: Listener | None = None
         self._ticking: asyncio.Task[None] | None = None
+        self._closed = False
         self._gossiped = 0.0
 
     # ---- the node's contract
@@ -58,8 +50,10 @@ class Peer:
         """Offer the file at `path` as its origin; returns a magnet link with our address."""
         await self._listen()
         metainfo = await self._host.compute(describe, path, self._config.piece_length)
-        swarm = self._swarm(metainfo.infohash, path.parent)
-        swarm.offer(metainfo, path)
+        known = self._swarms.get(metainfo.infohash)
+        if known is None or not known.seeding:
+            swarm = await self._swarm(metainfo.infohash, path.parent)
+            swarm.offer(metainfo, path)
         assert self._listener is not None
         return str(
             Magnet(metainfo.infohash, metainfo.name, metainfo.length, (self._listener.address,))
@@ -70,9 +64,9 @@ class Peer:
         wanted = magnet.parse(link)
         await self._listen()
         swarm = self._swarms.get(wanted.infohash)
-        if swarm is None:
-            swarm = self._swarm(wanted.infohash, directory)
-            self._dialers[wanted.infohash].learn(wanted.peers)
+        if swarm is None or swarm.has_failed:
+            swarm = await self._swarm(wanted.infohash, directory)
+        self._learned_peers(swarm, wanted.peers)
         return await asyncio.shield(swarm.done)
 
     def holdings(self) -> dict[str, tuple[int, int]]:
@@ -90,10 +84,13 @@ class Peer:
 
     async def close(self) -> None:
         """Leave every swarm."""
+        self._closed = True
         if self._listener is not None:
             self._listener.close()
         if self._ticking is not None:
             self._ticking.cancel()
+        for dialer in self._dialers.values():
+            dialer.close()
         for swarm in self._swarms.values():
             await swarm.close()
         for connection in list(self._connections):
@@ -106,8 +103,12 @@ class Peer:
             self._listener = await self._host.listen(self._called, self._config.port)
             self._ticking = self._host.spawn(self._tick(), "ticks")
 
-    def _swarm(self, infohash: bytes, directory: Path) -> Swarm:
+    async def _swarm(self, infohash: bytes, directory: Path) -> Swarm:
+        """A new swarm, in place of one that came to nothing."""
         assert self._listener is not None
+        if infohash in self._swarms:
+            self._dialers[infohash].close()
+            await self._swarms[infohash].close()
         swarm = Swarm(
             self._host,
             infohash,
@@ -123,7 +124,7 @@ class Peer:
             self._config,
             own=self._listener.address,
             new=lambda: self._calling(swarm),
-            full=self._full,
+            full=lambda: swarm.seeding or self._full(),
             connected=lambda: {mate.listens_at for mate in swarm.mates()},
             gave_up=lambda: self._gave_up(swarm),
         )
@@ -146,18 +147,17 @@ class Peer:
             now = self._host.loop.time()
             self._upload.rechoke()
             for swarm in self._swarms.values():
-                if swarm.download is not None:
-                    swarm.download.give_up_on_silent(self._config.snub_s(rate))
+                swarm.give_up_on_silent(self._config.snub_s(rate))
                 if not swarm.seeding:
                     self._dialers[swarm.infohash].dial()
-            if now - self._gossiped >= GOSSIP_S:
+            if now - self._gossiped >= self._config.gossip_s(rate):
                 self._gossiped = now
                 for swarm in self._swarms.values():
                     for mate in swarm.mates():
                         swarm.gossip(mate)
-            self._drop_mute(now)
+            self._drop_mute(now, self._config.greeting_s(rate))
             for connection in self._connections:
-                if now - connection.said_at > KEEP_ALIVE_S:
+                if connection.joined and now - connection.said_at > self._config.keep_alive_s(rate):
                     connection.say(wire.encode_keep_alive(), self._flush_later)
 
     # ---- connections
@@ -181,6 +181,9 @@ class Peer:
         return connection
 
     def opened(self, connection: Connection) -> None:
+        if self._closed:
+            connection.close()
+            return
         swarm = self._connections.get(connection)
         if swarm is not None:
             hello = wire.encode_handshake(swarm.infohash, self._id)
@@ -204,7 +207,7 @@ class Peer:
         expected = self._connections.get(connection)
         if swarm is None or (expected is not None and expected is not swarm):
             raise WireError("a handshake for a torrent that is not here")
-        connection.peer_id = theirs.peer_id
+        connection.peer_id, connection.extended = theirs.peer_id, theirs.extended
         if not connection.outgoing:
             hello = wire.encode_handshake(swarm.infohash, self._id)
             connection.say(hello, self._flush_later)
@@ -238,11 +241,11 @@ class Peer:
             swarm.gossip(visitor)
         visitor.close()
 
-    def _drop_mute(self, now: float) -> None:
+    def _drop_mute(self, now: float, patience_s: float) -> None:
         """Close what has been open for long and has not got past the greeting."""
-        mute = [peer for peer, swarm in self._connections.items() if swarm is None]
+        mute = [peer for peer in self._connections if not peer.joined]
         for connection in [*mute, *self._visitors]:
-            if now - connection.opened_at > GREETING_S:
+            if now - connection.opened_at > patience_s:
                 connection.close()
 
     def lost(self, connection: Connection) -> None:

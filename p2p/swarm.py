@@ -15,7 +15,7 @@ from host.host import Host
 from p2p import extension, wire
 from p2p.connection import REQUEST_QUEUE, Connection
 from p2p.download import Download
-from p2p.errors import P2PError, WireError
+from p2p.errors import MetainfoError, P2PError, WireError
 from p2p.extension import ExtendedHandshake, Pex
 from p2p.metadata import MetadataExchange
 from p2p.metainfo import Metainfo
@@ -60,6 +60,7 @@ class Swarm:
         self.download: Download | None = None
         """None while the metainfo is not known."""
         self.seeding = False
+        self._committing: asyncio.Future[Path] | None = None
         self.done: asyncio.Future[Path] = host.loop.create_future()
         """The path of the whole file, or why there is none."""
         self._handlers: Mapping[type[Any], Callable[[Connection, Any], None]] = {
@@ -91,14 +92,20 @@ class Swarm:
 
     def _learned(self, metainfo: Metainfo) -> None:
         """The metainfo is here: the download can begin."""
-        self._store = Store(metainfo, into=self._directory)
+        try:
+            self._store = Store(metainfo, into=self._directory)
+        except OSError as error:
+            self.failed(error)
+            return
         self.download = Download(self._host, metainfo, self._store, self)
-        # BEP 10: the handshake may be sent again when what it says has changed.
-        news = ExtendedHandshake(metadata_size=len(metainfo.info_bytes))
         for peer in list(self._peers):
-            self.download.meets(peer)
-            if peer.extensions:
-                self.say(peer, wire.encode_extended(0, extension.encode_handshake(news)))
+            try:
+                self.download.meets(peer)
+            except WireError:
+                peer.close()
+                continue
+            # BEP 10: the handshake may be sent again when what it says has changed.
+            self.introduce(peer)
         if not metainfo.piece_count:
             self.complete()
 
@@ -118,7 +125,9 @@ class Swarm:
             self.say(peer, wire.encode_bitfield(wire.pack_bitfield(self.download.picker.have)))
 
     def introduce(self, peer: Connection) -> None:
-        """Say what we are and take (BEP 10)."""
+        """Say what we are and take, to those who understand (BEP 10)."""
+        if not peer.extended:
+            return
         own = ExtendedHandshake(
             messages=EXTENSIONS,
             listen_port=self._port,
@@ -137,7 +146,7 @@ class Swarm:
         if self.download is not None:
             self.download.leaves(peer)
         self._metadata.leaves(peer)
-        self._metadata.ask(self._peers)
+        self._metadata.ask(self._peers, self._host.loop.time())
 
     def mates(self) -> Iterable[Connection]:
         return self._peers
@@ -180,6 +189,10 @@ class Swarm:
             peer.announced.append(event)
             return
         self.download.bitfield(peer, event)
+        if self._superseed is not None:
+            for index, here in enumerate(peer.has):
+                if here and self._superseed.settled(peer, index, sent=False):
+                    self._reveal(peer)
         self._part(peer)
 
     def _choke(self, peer: Connection, event: wire.Choke) -> None:
@@ -212,14 +225,19 @@ class Swarm:
         self._upload.cancel(peer, event)
 
     def _extended(self, peer: Connection, event: wire.Extended) -> None:
+        now = self._host.loop.time()
         if event.id == 0:
             peer.introduced(extension.decode_handshake(event.payload))
             self.gossip(peer)
         elif event.id == EXTENSIONS["ut_metadata"]:
-            self._metadata.heard(peer, event.payload)
+            try:
+                self._metadata.heard(peer, event.payload, now)
+            except MetainfoError as error:
+                # Its hash is right, so no other peer has a better one.
+                self.failed(error)
         elif event.id == EXTENSIONS["ut_pex"]:
             self._learned_peers(self, extension.decode_pex(event.payload).added)
-        self._metadata.ask(self._peers)
+        self._metadata.ask(self._peers, now)
 
     def _send_metadata(self, peer: Connection, payload: bytes) -> None:
         name = peer.extensions.get("ut_metadata")
@@ -237,6 +255,12 @@ class Swarm:
             pex = extension.encode_pex(Pex(added=tuple(chosen)))
             self.say(peer, wire.encode_extended(name, pex))
 
+    def give_up_on_silent(self, patience_s: float) -> None:
+        """Ask others for what peers were asked for that have sent nothing for so long."""
+        if self.download is not None:
+            self.download.give_up_on_silent(patience_s)
+        self._metadata.give_up_on_silent(self._peers, self._host.loop.time(), patience_s)
+
     # ---- what the download tells
 
     def have(self, index: int) -> None:
@@ -251,8 +275,8 @@ class Swarm:
     def complete(self) -> None:
         """All pieces are here: give the file its name and go on as a seed."""
         assert self._store is not None
-        committing = self._host.loop.run_in_executor(None, self._store.commit)
-        committing.add_done_callback(self._committed)
+        self._committing = self._host.loop.run_in_executor(None, self._store.commit)
+        self._committing.add_done_callback(self._committed)
 
     def _committed(self, committing: asyncio.Future[Path]) -> None:
         if committing.cancelled() or self.done.done():
@@ -269,6 +293,10 @@ class Swarm:
         """The download cannot go on."""
         if not self.done.done():
             self.done.set_exception(error)
+
+    @property
+    def has_failed(self) -> bool:
+        return self.done.done() and self.done.exception() is not None
 
     # ---- what the upload asks and tells
 
@@ -328,6 +356,8 @@ class Swarm:
             peer.close()
         if self.download is not None:
             await self.download.close()
+        if self._committing is not None:
+            await asyncio.wait([self._committing])
         self.failed(P2PError("closed before the file was whole"))
         self.done.exception()
         if self._store is not None:
