@@ -26,7 +26,7 @@ types: .venv/for-development ## Check the types
 	$(BIN)/mypy
 
 notebooks: .venv/for-development ## Run the notebooks and keep their output
-	$(BIN)/jupyter execute --inplace --NotebookClient.record_timing=False notebooks/*.ipynb
+	$(BIN)/python docs/run_notebooks.py
 
 front-page: .venv/for-use ## Measure the README's picture and figures again
 	$(BIN)/python docs/front_page.py

@@ -74,7 +74,9 @@ class Gauge(Watch):
         self._fractions[index] = fraction
         pairs = zip(self._trials, self._fractions, strict=True)
         completed = sum(cost(trial) * fraction for trial, fraction in pairs)
-        self._show(completed, f"{self._finished}/{len(self._trials)} runs  {self._trials[index]}")
+        planned = len(self._trials)
+        running = f"  {self._trials[index]}" if self._finished < planned else ""
+        self._show(completed, f"{self._finished}/{planned} runs{running}")
 
     def done(self, index: int, result: TrialResult) -> None:
         self._finished += 1

@@ -77,7 +77,7 @@ class Pictures:
         return partial(PICTURES[name], self._results)
 
 
-@dataclass
+@dataclass(repr=False)
 class Results:
     """The frames of some runs, one observation a row, units in the columns' names.
 
@@ -156,6 +156,9 @@ class Results:
     def _cases(self) -> list[dict[str, Any]]:
         cases = self.summary().to_dict("records")
         return [{str(column): value for column, value in case.items()} for case in cases]
+
+    def __repr__(self) -> str:
+        return f"<Results: {self.scenario.name}, {len(self.runs)} runs, {self.path or 'not saved'}>"
 
     def _repr_html_(self) -> str:
         return html(self.rows(), self.notes())

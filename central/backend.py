@@ -1,4 +1,4 @@
-"""The client-server backend as the harness sees it: the origin is a server, the rest are clients."""
+"""The client-server backend as the harness sees it: one server, and clients that fetch."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ class Client:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._downloads: dict[str, Download] = {}
-        self._fetching: dict[asyncio.Task[Path], None] = {}
+        self._fetching: dict[asyncio.Task[Path], Path] = {}
 
     async def publish(self, path: Path) -> str:
         """A client has no port to give files from."""
@@ -27,29 +27,35 @@ class Client:
     async def fetch(self, link: str, directory: Path) -> Path:
         """Fetch the file behind `link` into `directory`, whole and checked, and return its path."""
         target = Link.parse(link)
-        task = self._host.spawn(self._fetch(target, directory), f"fetches {target.name}")
-        self._fetching[task] = None
+        path = directory / target.name
+        if path in self._fetching.values():
+            raise TransferError(f"{target.name}: already being fetched into {directory}")
+        task = self._host.spawn(self._fetch(target, path), f"fetches {target.name}")
+        self._fetching[task] = path
         try:
             return await task
         finally:
             self._fetching.pop(task, None)
 
-    async def _fetch(self, link: Link, directory: Path) -> Path:
-        part = PartialFile(directory / link.name)
+    async def _fetch(self, link: Link, path: Path) -> Path:
+        part = PartialFile(path)
         try:
             download = Download(self._host, link, part.file)
             self._downloads[link.name] = download
             try:
-                await self._host.connect(lambda: download, link.address, link.port)
-            except OSError as error:
-                raise TransferError(f"{link.authority} does not answer: {error}") from None
-            try:
+                await self._connect(download, link)
                 await download.done
             finally:
                 await download.close()
             return await self._host.compute(part.commit)
         finally:
             part.discard()
+
+    async def _connect(self, download: Download, link: Link) -> None:
+        try:
+            await self._host.connect(lambda: download, link.address, link.port)
+        except OSError as error:
+            raise TransferError(f"{link.authority} does not answer: {error}") from None
 
     def holdings(self) -> dict[str, tuple[int, int]]:
         """Every file's (bytes here, bytes in all)."""

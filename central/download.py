@@ -53,21 +53,33 @@ class Download(asyncio.BufferedProtocol):
             self._transport.abort()
         if self._storing is not None:
             await asyncio.wait([self._storing])
+        self.done.cancel()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer[self._filled :]
 
     def buffer_updated(self, nbytes: int) -> None:
+        if self.done.done():
+            return
         if self.size is None:
             self._read_head(bytes(self._buffer[:nbytes]))
-            return
-        self._filled += nbytes
-        self.received += nbytes
-        if self._filled == len(self._buffer) or self.received >= self.size:
+        else:
+            self._took(nbytes)
+
+    def _took(self, size: int) -> None:
+        """So many bytes of the body are in the buffer, behind those before."""
+        assert self.size is not None
+        self._filled += size
+        self.received += size
+        if self.received > self.size:
+            self._fail(f"the server sent more than the {self.size} bytes that it announced")
+        elif self._filled == len(self._buffer) or self.received == self.size:
             self._flush()
 
     def eof_received(self) -> bool:
-        if self.size is None or self.received < self.size:
+        if self.size is None:
+            self._fail("the server closed without an answer")
+        else:
             self._fail(f"the server closed after {self.received} of {self.size} bytes")
         return False
 
@@ -75,17 +87,20 @@ class Download(asyncio.BufferedProtocol):
         self._fail(f"the connection was lost: {error or 'closed'}")
 
     def _fail(self, reason: str) -> None:
-        if not self.done.done() and not (self.size is not None and self.received == self.size):
+        """The transfer failed, unless all of it is here already."""
+        if not self.done.done() and self.received != self.size:
             self.done.set_exception(TransferError(f"{self._link.name}: {reason}"))
 
     def _read_head(self, data: bytes) -> None:
         self._http.receive_data(data)
         try:
             event = self._http.next_event()
+            while isinstance(event, h11.InformationalResponse):
+                event = self._http.next_event()
         except h11.RemoteProtocolError as error:
             self._fail(f"the server does not speak HTTP/1.1: {error}")
             return
-        if event is h11.NEED_DATA or isinstance(event, h11.InformationalResponse):
+        if event is h11.NEED_DATA:
             return
         if not isinstance(event, h11.Response) or event.status_code != 200:
             self._fail(f"the server answered {getattr(event, 'status_code', 'nothing')}")
@@ -104,9 +119,7 @@ class Download(asyncio.BufferedProtocol):
         self._buffer = memoryview(bytearray(capacity))
         self._spare = memoryview(bytearray(capacity))
         self._buffer[: len(body)] = body
-        self._filled = self.received = len(body)
-        if self.received >= self.size or self._filled == capacity:
-            self._flush()
+        self._took(len(body))
 
     def _flush(self) -> None:
         """Hash and write the full buffer, and go on reading into the other one."""

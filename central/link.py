@@ -44,12 +44,12 @@ class Link:
             port = url.port or 80
         except ValueError as error:
             raise LinkError(f"{text!r} is not a URL: {error}") from None
-        name = unquote(url.path.rpartition("/")[2])
+        name = unquote(url.path.removeprefix("/"))
         digest = re.fullmatch("sha256=([0-9a-f]{64})", url.fragment)
         if url.scheme != "http" or not url.hostname:
             raise LinkError(f"{text!r} is not a link to a server; expected http://HOST:PORT/NAME")
-        if not safe_name(name):
-            raise LinkError(f"{text!r} names no file that could be saved")
+        if not safe_name(name) or url.query:
+            raise LinkError(f"{text!r} names no file of ours; expected one name after the port")
         if digest is None:
             raise LinkError(f"{text!r} carries no digest; expected #sha256= and 64 digits")
         return cls(url.hostname, port, name, digest[1])

@@ -25,8 +25,8 @@ class Server:
 
     async def publish(self, path: Path) -> str:
         """Offer the file at `path` under its name; returns the link to it."""
-        digest = await self._host.compute(_sha256, path)
-        self._files[path.name] = Published(path, path.stat().st_size)
+        size, digest = await self._host.compute(_describe, path)
+        self._files[path.name] = Published(path, size)
         if self._listener is None:
             self._listener = await self._host.listen(self._accept, PORT)
         return str(Link(*self._listener.address, path.name, digest))
@@ -43,18 +43,19 @@ class Server:
         """Stop listening and end every connection."""
         if self._listener is not None:
             self._listener.close()
+            self._listener = None
         for connection in list(self._connections):
             await connection.close()
 
     def _accept(self) -> ServerConnection:
-        connection = ServerConnection(self._host, self._find, self._connections.pop)
-        self._connections[connection] = None
-        return connection
+        return ServerConnection(self._host, self._find, self._connections)
 
     def _find(self, target: str) -> Published | None:
         return self._files.get(unquote(target.partition("?")[0]).removeprefix("/"))
 
 
-def _sha256(path: Path) -> str:
+def _describe(path: Path) -> tuple[int, str]:
+    """A file's size and SHA-256."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return file.tell(), digest

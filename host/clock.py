@@ -20,6 +20,9 @@ T = TypeVar("T")
 KERNEL_PATIENCE_S = 5.0
 """Wall seconds to wait for bytes that the kernel holds before the run is called stuck."""
 
+LATE_S = 0.1
+"""Wall seconds of lateness that a paced clock makes up for by hurrying; more is forgotten."""
+
 POLLS_WITHOUT_TIME = 20_000_000
 """Polls at one virtual instant after which the run counts as endless: an hour of 1 GiB at 16 KiB
 needs some hundred thousand."""
@@ -86,6 +89,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 passed = now + (monotonic() - wall) * self._speed
                 self._now = min(target, max(self._now, passed))
                 return events
+            if delay < -LATE_S:
+                self._anchor = (monotonic(), target)
         self._now = target
         return []
 
@@ -97,6 +102,7 @@ class _ClockSelector(selectors.BaseSelector):
         self._loop = loop
         self._real = selectors.DefaultSelector()
         self._polls = 0
+        self._gave_up = False
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         return self._real.register(fileobj, events, data)
@@ -122,32 +128,40 @@ class _ClockSelector(selectors.BaseSelector):
         if events or (timeout is not None and timeout <= 0):
             if self._polls > POLLS_WITHOUT_TIME:
                 self._polls = 0
-                raise StuckError(f"time stands still at {self._loop.time():.6g} s\n{waiting()}")
+                raise self._stuck("time stands still")
             return events
         self._polls = 0
-        if self._loop.in_kernel.total:
+        # What is closed after that error must not wait once more.
+        if self._loop.in_kernel.total and not self._gave_up:
             if events := self._real.select(KERNEL_PATIENCE_S):
                 return events
-            raise StuckError(f"the kernel keeps what was sent: {self._loop.in_kernel.describe()}")
+            self._gave_up = True
+            raise self._stuck(f"the kernel keeps what was sent: {self._loop.in_kernel.describe()};")
         if timeout is None:
-            raise StuckError(f"nothing is left to happen at {self._loop.time():.6g} s\n{waiting()}")
+            raise self._stuck("nothing is left to happen")
         return self._loop._advance(timeout, self._real.select)
 
-
-def waiting(loop: asyncio.AbstractEventLoop | None = None) -> str:
-    """Every unfinished task of the loop with the innermost await it stands at, a line each."""
-    if loop is None:
-        loop = asyncio.get_event_loop_policy().get_event_loop()
-    tasks = sorted(asyncio.all_tasks(loop), key=lambda task: task.get_name())
-    return "\n".join(f"  {task.get_name()} waits in {_innermost(task.get_coro())}" for task in tasks)
+    def _stuck(self, what: str) -> StuckError:
+        return StuckError(f"{what} at {self._loop.time():.6g} s\n{waiting(self._loop)}")
 
 
-def _innermost(coro: Any) -> str:
-    while getattr(coro, "cr_await", None) is not None and hasattr(coro.cr_await, "cr_frame"):
+def waiting(loop: asyncio.AbstractEventLoop) -> str:
+    """Every unfinished task of the loop with the awaits it stands at, a line each."""
+    return "\n".join(
+        sorted(
+            f"  {task.get_name()} waits in {_awaits(task.get_coro())}"
+            for task in asyncio.all_tasks(loop)
+        )
+    )
+
+
+def _awaits(coro: Any) -> str:
+    """Where a coroutine stands, and the one that it awaits, down to the last."""
+    chain = []
+    while (frame := getattr(coro, "cr_frame", None)) is not None:
+        chain.append(f"{coro.__qualname__}:{frame.f_lineno}")
         coro = coro.cr_await
-    frame = getattr(coro, "cr_frame", None)
-    place = f":{frame.f_lineno}" if frame is not None else ""
-    return f"{getattr(coro, '__qualname__', coro)}{place}"
+    return " > ".join(chain)
 
 
 def new_loop(clock: Clock, speed: float = 1.0) -> asyncio.AbstractEventLoop:
@@ -191,9 +205,10 @@ async def _until(main: Coroutine[Any, Any, T], deadline_s: float | None) -> T:
     timer = None if deadline_s is None else loop.call_at(loop.time() + deadline_s, expire)
     try:
         return await main
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, Exception) as error:
+        # Whatever else goes wrong while the run is taken down, this is why.
         if late and task.uncancel() == 0:
-            raise StuckError(late[0]) from None
+            raise StuckError(late[0]) from error
         raise
     finally:
         if timer is not None:

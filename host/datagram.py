@@ -9,18 +9,26 @@ when full, as a router does, and counts what it drops.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import random
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import asyncio_dgram
 
+from host.clock import InKernel
 from host.link import Flow
 from host.shaping import Shaper
+from host.sockets import MeteredSocket
 
 Address = tuple[str, int]
 QUEUE_LIMIT = 256
 """Datagrams in either queue of an endpoint; a Linux interface queue holds 1,000."""
+
+LARGEST = 65_507
+"""Bytes in a datagram: 16 bits of length less the headers (RFC 768, RFC 791)."""
 
 
 class Neighbourhood(Protocol):
@@ -28,6 +36,22 @@ class Neighbourhood(Protocol):
 
     loop: asyncio.AbstractEventLoop
     endpoints: dict[Address, DatagramEndpoint]
+    in_kernel: InKernel
+
+    def name_of(self, address: str) -> str:
+        """The name of the host with this address."""
+
+
+class Owner(Protocol):
+    """What an endpoint needs of its host."""
+
+    up: Shaper
+    down: Shaper
+    rng: random.Random
+
+    @property
+    def network(self) -> Neighbourhood:
+        """The network that the host is in."""
 
 
 class DatagramEndpoint:
@@ -35,17 +59,19 @@ class DatagramEndpoint:
 
     def __init__(
         self,
+        host: Owner,
+        sock: MeteredSocket,
         stream: Any,
-        network: Neighbourhood,
-        links: tuple[Shaper, Shaper],
-        rng: random.Random,
-        queue_limit: int = QUEUE_LIMIT,
+        queue_limit: int,
+        on_close: Callable[[DatagramEndpoint], object],
     ) -> None:
+        self._sock = sock
         self._stream = stream
-        self._network = network
-        self._up, self._down = links
-        self._rng = rng
+        self._network = host.network
+        self._up, self._down = host.up, host.down
+        self._rng = host.rng
         self._limit = queue_limit
+        self._on_close = on_close
         self.sockname: Address = stream.sockname
         self.dropped = 0
         """Datagrams dropped because a queue of this endpoint was full."""
@@ -54,21 +80,25 @@ class DatagramEndpoint:
         self._outgoing = Flow(self._sendable, self._send)
         self._out: deque[tuple[bytes, Address]] = deque()
         self._passed = 0
+        self._under_way = 0
         self._mail: deque[tuple[bytes, DatagramEndpoint]] = deque()
-        self._in_kernel = False
+        self._awaited: Address | None = None
         self._incoming = Flow(self._deliverable, self._deliver)
         self._held: deque[tuple[bytes, Address]] = deque()
         self._taken = 0
         self._inbox: deque[tuple[bytes, Address]] = deque()
         self._arrival = asyncio.Event()
-        self._closed = False
-        network.endpoints[self.sockname] = self
-        self._reader = network.loop.create_task(self._read(), name=f"datagrams of {self.sockname}")
+        self._closed = self._released = False
+        self._network.endpoints[self.sockname] = self
+        loop = self._network.loop
+        self._reader = loop.create_task(self._read(), name=f"datagrams of {self.sockname}")
 
     async def send(self, data: bytes, addr: Address) -> None:
         """Queue a datagram; it is dropped, and counted, when the uplink's queue is full."""
         if self._closed:
             raise asyncio_dgram.TransportClosed
+        if len(data) > LARGEST:
+            raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
         if len(self._out) >= self._limit:
             self.dropped += 1
             return
@@ -85,13 +115,38 @@ class DatagramEndpoint:
         return self._inbox.popleft()
 
     def close(self) -> None:
+        """Receive nothing more; the port is free when what was sent has arrived."""
         if not self._closed:
             self._closed = True
-            self._out.clear()
-            self._reader.cancel()
-            self._stream.close()
             self._network.endpoints.pop(self.sockname, None)
+            self._reader.cancel()
             self._arrival.set()
+            self._settle()
+            for _, sender in self._mail:
+                sender._left()
+            self._mail.clear()
+            self._release()
+
+    def abort(self) -> None:
+        """Close at once; what is on its way is lost."""
+        self.close()
+        self._out.clear()
+        self._under_way = 0
+        self._release()
+
+    def unread(self) -> str | None:
+        """A phrase for what the kernel holds, None when it holds nothing."""
+        if self._awaited is None:
+            return None
+        sender, own = (self._network.name_of(each[0]) for each in (self._awaited, self.sockname))
+        return f"a datagram from {sender} to {own}"
+
+    def _release(self) -> None:
+        idle = not self._out and self._under_way <= 0
+        if self._closed and idle and not self._released:
+            self._released = True
+            self._stream.close()
+            self._on_close(self)
 
     # ---- towards the network
 
@@ -107,6 +162,7 @@ class DatagramEndpoint:
             return
         self._passed = 0
         self._out.popleft()
+        self._under_way += 1
         far = self._network.endpoints.get(address)
         loss = self._up.config.loss
         delay = self._up.latency
@@ -115,27 +171,46 @@ class DatagramEndpoint:
             delay += far._down.latency
         if loss and self._rng.random() < loss:
             self.lost += 1
-        elif far is None:
-            self._network.loop.create_task(self._stream.send(data, address))
+            self._left()
         elif delay:
-            self._network.loop.call_later(delay, far._post, data, self)
+            self._network.loop.call_later(delay, self._arrive, data, address)
         else:
+            self._arrive(data, address)
+
+    def _arrive(self, data: bytes, address: Address) -> None:
+        """The datagram is where its path ends."""
+        far = self._network.endpoints.get(address)
+        if far is not None:
             far._post(data, self)
+        elif self._sock.fileno() >= 0:
+            try:
+                self._sock.sendto(data, address)
+            except OSError:  # to a stranger, whom the kernel may not reach
+                self.dropped += 1
+            self._left()
+
+    def _left(self) -> None:
+        """One datagram less is on its way."""
+        self._under_way -= 1
+        self._release()
 
     def _post(self, data: bytes, sender: DatagramEndpoint) -> None:
         if len(self._mail) >= self._limit:
             self.dropped += 1
+            sender._left()
             return
         self._mail.append((data, sender))
-        if not self._in_kernel:
+        if self._awaited is None:
             self._next_into_kernel()
 
     def _next_into_kernel(self) -> None:
-        while self._mail and not self._closed:
+        while self._mail:
             data, sender = self._mail.popleft()
-            if not sender._closed:
-                self._in_kernel = True
-                sender._stream.socket._sock.sendto(data, self.sockname)
+            if sender._sock.fileno() >= 0:
+                self._awaited = sender.sockname
+                self._network.in_kernel.total += 1
+                sender._sock.sendto(data, self.sockname)
+                sender._left()
                 return
 
     # ---- from the network
@@ -143,18 +218,27 @@ class DatagramEndpoint:
     async def _read(self) -> None:
         while True:
             data, address = await self._stream.recv()
-            self._in_kernel = False
             if len(self._held) + len(self._inbox) >= self._limit:
                 self.dropped += 1
             else:
                 self._held.append((data, address))
                 self._down.wake(self._incoming)
-            self._next_into_kernel()
+            if address == self._awaited:
+                self._settle()
+                self._next_into_kernel()
+
+    def _settle(self) -> None:
+        """The kernel holds nothing for us now."""
+        if self._awaited is not None:
+            self._awaited = None
+            self._network.in_kernel.total -= 1
 
     def _deliverable(self) -> int:
         return len(self._held[0][0]) - self._taken or 1 if self._held else 0
 
     def _deliver(self, size: int) -> None:
+        if not self._held:
+            return
         self._taken += size
         if self._taken >= len(self._held[0][0]):
             self._taken = 0

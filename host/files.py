@@ -5,6 +5,7 @@ The order is the one that survives a crash: data, then the name, then the folder
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import BinaryIO
@@ -17,13 +18,15 @@ class PartialFile:
         self.path = path
         self.partial = path.with_name(path.name + ".part")
         self.file: BinaryIO = self.partial.open("w+b")
+        self._committed = False
 
     def commit(self) -> Path:
-        """Give the file its name."""
+        """Give the file its name; OSError when the disk refuses, and `discard` is still due."""
         self.file.flush()
         os.fsync(self.file.fileno())
         self.file.close()
         self.partial.replace(self.path)
+        self._committed = True
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -33,9 +36,10 @@ class PartialFile:
 
     def discard(self) -> None:
         """Forget a file that was not committed; nothing happens to one that was."""
-        if not self.file.closed:
-            self.file.close()
+        if not self._committed:
             self.partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a full disk takes no last bytes
+                self.file.close()
 
 
 def safe_name(name: str) -> bool:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import IO, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import asyncio_dgram
 
-from host.datagram import Address, DatagramEndpoint
+from host.datagram import QUEUE_LIMIT, Address, DatagramEndpoint
 from host.link import LinkConfig
 from host.listener import Listener
 from host.meter import Meter
@@ -29,6 +31,9 @@ P = TypeVar("P", bound=asyncio.BaseProtocol)
 T = TypeVar("T")
 _BIND_ADDRESS_NO_PORT = 24
 """IP_BIND_ADDRESS_NO_PORT (ip(7)): the port is chosen at connect, by the whole five-tuple."""
+
+SENDFILE_STRETCH = 4 * 1024 * 1024
+"""Bytes sent from a file at a time where the kernel does it: what the meter is late by at most."""
 
 
 class Host:
@@ -55,7 +60,9 @@ class Host:
         self.trace = Trace() if traced else None
         self.address = network.join(self)
         self._streams: dict[StreamTransport, None] = {}
-        self._sockets: dict[Listener | DatagramEndpoint, None] = {}
+        self._raw: WeakKeyDictionary[asyncio.Transport, MeteredSocket] = WeakKeyDictionary()
+        self._listeners: dict[Listener, None] = {}
+        self._endpoints: dict[DatagramEndpoint, None] = {}
         self._tasks: dict[asyncio.Task[Any], None] = {}
 
     def __repr__(self) -> str:
@@ -63,7 +70,7 @@ class Host:
 
     @property
     def raw(self) -> bool:
-        """True when streams need no shaping and no virtual time: the standard transport serves."""
+        """True when neither links nor clock ask for more than the standard transport."""
         return not self.network.virtual and all(
             link.unlimited and not link.latency for link in (self.up, self.down)
         )
@@ -87,99 +94,130 @@ class Host:
             wire = self.network.accepted(remote, listener.address)
             # The acceptor has the connection when the handshake's third segment arrives.
             delay = wire.round_trip() + wire.latency(ACCEPTOR) if wire is not None else 0.0
-            self._attach(peer, factory(), wire, ACCEPTOR, delay)
+            self._attach(peer, factory, wire, ACCEPTOR, delay)
 
-        listener = Listener(sock, accepted, self._closed)
+        listener = Listener(sock, accepted, self._unlisten)
         self.network.opens(self, listener.address)
-        self._sockets[listener] = None
+        self._listeners[listener] = None
         return listener
 
-    def _closed(self, listener: Listener) -> None:
+    def _unlisten(self, listener: Listener) -> None:
         self.network.closes(listener.address)
-        self._sockets.pop(listener, None)
+        self._listeners.pop(listener, None)
+        for stream in list(self._streams):
+            if not stream.started and stream.get_extra_info("sockname") == listener.address:
+                stream.reset()
 
     async def connect(self, factory: Callable[[], P], address: str, port: int) -> P:
         """Open a connection and return its protocol, connected; OSError when it is refused."""
+        sock, wire = await self._dial((address, port))
+        delay = 0.0 if wire is None else wire.round_trip()
+        return await self._attach(sock, factory, wire, CONNECTOR, delay)
+
+    async def _dial(self, remote: Address) -> tuple[MeteredSocket, Wire | None]:
+        """A socket that the kernel has connected to `remote`, and the wire between the two."""
         sock = self._socket(socket.SOCK_STREAM)
-        remote = (address, port)
-        wire = local = None
+        wire = None
         try:
-            if hasattr(socket, "SO_REUSEADDR") and os.uname().sysname == "Linux":
+            if sys.platform == "linux":
                 sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
             sock.bind((self.address, 0))
             try:
                 sock.connect(remote)
             except BlockingIOError:
                 pass
-            local = sock.getsockname()
-            wire = self.network.connecting(self, local, remote)
-            await self._established(sock)
-            if wire is not None and (round_trip := wire.round_trip()):
-                await asyncio.sleep(round_trip)
-        except BaseException:
-            if wire is not None and local is not None:
-                self.network.refused(wire, local, remote)
+            wire = self.network.connecting(self, sock.getsockname(), remote)
+            writable = self.loop.create_future()
+            self.loop.add_writer(sock, _settle, writable)
+            try:
+                await writable
+            finally:
+                self.loop.remove_writer(sock)
+            if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(error, os.strerror(error))
+        except BaseException as error:
             sock.close()
+            if wire is not None:
+                self.network.abandoned(wire)
+                if isinstance(error, OSError):
+                    await asyncio.sleep(wire.round_trip())
             raise
-        protocol = factory()
-        opening = self._attach(sock, protocol, wire, CONNECTOR, 0.0)
-        if opening is not None:
-            await opening
-        return protocol
-
-    async def _established(self, sock: MeteredSocket) -> None:
-        writable = self.loop.create_future()
-        self.loop.add_writer(sock, _settle, writable)
-        try:
-            await writable
-        finally:
-            self.loop.remove_writer(sock)
-        if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            raise OSError(error, os.strerror(error))
+        return sock, wire
 
     def _attach(
         self,
         sock: MeteredSocket,
-        protocol: asyncio.BaseProtocol,
+        factory: Callable[[], P],
         wire: Wire | None,
         side: int,
         delay: float,
-    ) -> asyncio.Task[Any] | None:
-        """Put a transport between an open stream socket and its protocol."""
-        if self.raw:
-            attach = self.loop.connect_accepted_socket(lambda: protocol, sock)
-            return self.spawn(attach, f"open {sock.remote}")
+    ) -> asyncio.Future[P]:
+        """Put a transport between a connected socket and a protocol, `delay` seconds from now."""
+        if wire is None and self.raw:
+            return self.spawn(self._hand_through(sock, factory), f"open {sock.remote}")
         links = (self.up, self.down)
-        stream = StreamTransport(self.loop, sock, protocol, links, wire, side, self._lost)
+        stream = StreamTransport(self.loop, sock, factory, links, wire, side, self._lost)
         self._streams[stream] = None
-        stream.start(delay)
-        return None
+        return stream.start(delay)
 
-    async def datagram(self, port: int = 0) -> DatagramEndpoint:
+    async def _hand_through(self, sock: MeteredSocket, factory: Callable[[], P]) -> P:
+        transport, protocol = await self.loop.connect_accepted_socket(factory, sock)
+        self._raw[transport] = sock
+        return protocol
+
+    async def datagram(self, port: int = 0, queue_limit: int = QUEUE_LIMIT) -> DatagramEndpoint:
         """A bound datagram socket, as an asyncio-dgram stream over this host's links."""
         sock = self._socket(socket.SOCK_DGRAM)
-        sock.bind((self.address, self.network.port(port)))
+        try:
+            sock.bind((self.address, self.network.port(port)))
+        except OSError:
+            sock.close()
+            raise
         stream = await asyncio_dgram.from_socket(sock)
-        endpoint = DatagramEndpoint(stream, self.network, (self.up, self.down), self.rng)
-        self._sockets[endpoint] = None
+        endpoint = DatagramEndpoint(self, sock, stream, queue_limit, self._endpoints.pop)
+        self._endpoints[endpoint] = None
         return endpoint
 
     async def send_file(
         self, transport: asyncio.Transport, file: IO[bytes], offset: int, size: int
     ) -> None:
-        """Send a stretch of an open file and return when the kernel has taken all of it."""
+        """Send a stretch of an open file and return when the kernel has taken all of it.
+
+        OSError when the connection ends before that; a file that is too short ends it.
+        """
         if isinstance(transport, StreamTransport):
             await transport.send_file(file.fileno(), offset, size)
             return
-        if size:
-            await self.loop.sendfile(transport, file, offset, size)
-            remote = transport.get_extra_info("peername")[0]
-            self.meter.sent(remote, size, self.loop.time())
+        end = offset + size
+        while offset < end:
+            if transport.is_closing():
+                raise ConnectionAbortedError("the connection is closed")
+            offset += await self._sendfile(
+                transport, file, offset, min(end - offset, SENDFILE_STRETCH)
+            )
+
+    async def _sendfile(
+        self, transport: asyncio.Transport, file: IO[bytes], offset: int, size: int
+    ) -> int:
+        """Let the kernel send a stretch, and count what it took whatever happens."""
+        os.lseek(file.fileno(), offset, os.SEEK_SET)
+        try:
+            sent = await self.loop.sendfile(transport, file, offset, size, fallback=False)
+        except BaseException:
+            transport.abort()  # a stream with a gap is no use to anyone
+            raise
+        finally:
+            # The loop leaves the file where the last byte sent was.
+            self._raw[transport].sent_file(os.lseek(file.fileno(), 0, os.SEEK_CUR) - offset)
+        if sent < size:
+            transport.abort()
+            raise OSError(f"the file ended {size - sent} bytes before it should")
+        return sent
 
     def _socket(self, kind: socket.SocketKind) -> MeteredSocket:
         if self.trace is not None:
-            return TracedSocket.open(kind, self.meter, self.loop.time, trace=self.trace)
-        return MeteredSocket.open(kind, self.meter, self.loop.time)
+            return TracedSocket.open(kind, self.meter, self.network.now, trace=self.trace)
+        return MeteredSocket.open(kind, self.meter, self.network.now)
 
     def _lost(self, stream: StreamTransport) -> None:
         self._streams.pop(stream, None)
@@ -205,10 +243,16 @@ class Host:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for sock in list(self._sockets):
-            sock.close()
+        for listener in list(self._listeners):
+            listener.close()
+        for endpoint in list(self._endpoints):
+            endpoint.abort()
         for stream in list(self._streams):
-            stream.abort()
+            stream.reset()
+        for transport, sock in list(self._raw.items()):
+            if not transport.is_closing():
+                sock.reset_on_close()
+            transport.abort()
         # The transports tell their protocols in the loop's next turn.
         await asyncio.sleep(0)
 

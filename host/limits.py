@@ -28,7 +28,13 @@ def ensure_descriptors(needed: int) -> None:
             f"this run needs about {needed:,} open descriptors and the limit is {hard:,}: "
             f"raise it (ulimit -Hn {needed}), or ask for fewer clients or connections"
         )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+    except (OSError, ValueError) as error:
+        raise MachineLimitError(
+            f"this run needs about {needed:,} open descriptors and the system refuses ({error}): "
+            "ask for fewer clients or connections"
+        ) from None
 
 
 def ensure_space(directory: Path, needed: int) -> None:

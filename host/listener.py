@@ -11,6 +11,9 @@ from host.sockets import MeteredSocket
 ACCEPTS_PER_TURN = 64
 """Connections taken in one turn of the loop, so that a flood leaves room for other work."""
 
+REST_S = 1.0
+"""Seconds to leave the port alone when no connection can be taken (asyncio does the same)."""
+
 
 class Listener:
     """A port that accepts connections until it is closed; connections made live on."""
@@ -26,7 +29,7 @@ class Listener:
         self._on_close = on_close
         self._loop = asyncio.get_running_loop()
         self.address: Address = sock.getsockname()
-        self._loop.add_reader(sock, self._acceptable)
+        self._listen()
 
     @property
     def port(self) -> int:
@@ -38,10 +41,19 @@ class Listener:
                 sock, remote = self._sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
+            except OSError:
+                # Without descriptors the port stays ready: trying on would stop the clock.
+                self._loop.remove_reader(self._sock)
+                self._loop.call_later(REST_S, self._listen)
+                raise
             self._on_accept(sock, remote)
 
+    def _listen(self) -> None:
+        if self._sock.fileno() >= 0:
+            self._loop.add_reader(self._sock, self._acceptable)
+
     def close(self) -> None:
-        """Stop accepting."""
+        """Stop accepting; a connection that nobody has yet is reset."""
         if self._sock.fileno() >= 0:
             self._loop.remove_reader(self._sock)
             self._sock.close()

@@ -29,19 +29,30 @@ class Network:
         self.virtual = isinstance(self.loop, VirtualLoop)
         self.hosts: dict[str, Member] = {}
         self.endpoints: dict[Address, DatagramEndpoint] = {}
-        self._seed = seed
         self.bucket_s = bucket_s
+        self._seed = seed
+        self._start = self.loop.time()
         self._block = AddressBlock.lease()
+        self._by_address: dict[str, Member] = {}
         self._listening: dict[Address, Member] = {}
         self._opening: dict[tuple[Address, Address], Wire] = {}
         self._wires: dict[Wire, None] = {}
         self.in_kernel = self.loop.in_kernel if isinstance(self.loop, VirtualLoop) else InKernel()
         self.in_kernel.describe = self._unread
 
+    def now(self) -> float:
+        """Seconds since this network began, on the loop's clock."""
+        return self.loop.time() - self._start
+
     def join(self, host: Member) -> str:
         """Take a host in and return the address that is its own from now on."""
+        if host.name in self.hosts:
+            raise ValueError(f"host {host.name!r} is in the network already; names are unique")
+        address = self._block.address(len(self.hosts))
         self.hosts[host.name] = host
-        return self._block.address(len(self.hosts) - 1)
+        if not self._block.shared:
+            self._by_address[address] = host
+        return address
 
     def rng(self, name: str) -> random.Random:
         """Random numbers for one host, fixed by the network's seed and the host's name."""
@@ -49,10 +60,8 @@ class Network:
 
     def name_of(self, address: str) -> str:
         """The name of the host with this address, or the address itself for a stranger."""
-        for host in self.hosts.values():
-            if host.address == address:
-                return host.name
-        return address
+        host = self._by_address.get(address)
+        return address if host is None else host.name
 
     def port(self, wished: int) -> int:
         """The port to bind: the wished one, or any where hosts share an address."""
@@ -60,9 +69,11 @@ class Network:
 
     async def close(self) -> None:
         """Close every host, then give the addresses back."""
-        for host in self.hosts.values():
-            await host.close()
-        self._block.close()
+        try:
+            for host in self.hosts.values():
+                await host.close()
+        finally:
+            self._block.close()
 
     # ---- for its hosts
 
@@ -71,12 +82,18 @@ class Network:
         self._listening[address] = host
 
     def closes(self, address: Address) -> None:
+        """Nobody listens at `address` any more; the kernel drops those that it had not accepted."""
         self._listening.pop(address, None)
+        for local, remote in [way for way in self._opening if way[1] == address]:
+            self._opening.pop((local, remote)).leave(ACCEPTOR)
 
     def connecting(self, connector: Member, local: Address, remote: Address) -> Wire | None:
-        """A connection request is on its way; None when its target is outside this network."""
-        acceptor = self._listening.get(remote)
-        if acceptor is None:
+        """A connection request is on its way; None when no wire is needed between the two.
+
+        That is when the target is outside this network, or neither end is slowed in any way.
+        """
+        acceptor = self._listening.get(remote) or self._by_address.get(remote[0])
+        if acceptor is None or (connector.raw and acceptor.raw):
             return None
         wire = Wire(connector, acceptor, self.in_kernel)
         self._wires[wire] = None
@@ -91,11 +108,15 @@ class Network:
             wire.took(ACCEPTOR, 1)
         return wire
 
-    def refused(self, wire: Wire, local: Address, remote: Address) -> None:
-        """That request came to nothing."""
-        self._opening.pop((local, remote), None)
+    def abandoned(self, wire: Wire) -> None:
+        """The request that `wire` was for is refused or given up."""
+        way = next((way for way, opening in self._opening.items() if opening is wire), None)
+        if way is None:
+            wire.put(ACCEPTOR, 1)  # the connection's end, for who accepted it
+        else:
+            del self._opening[way]
+            wire.leave(ACCEPTOR)
         wire.leave(CONNECTOR)
-        wire.leave(ACCEPTOR)
         self.forget(wire)
 
     def forget(self, wire: Wire) -> None:
@@ -104,4 +125,6 @@ class Network:
             self._wires.pop(wire, None)
 
     def _unread(self) -> str:
-        return "; ".join(filter(None, (wire.unread() for wire in self._wires))) or "a datagram"
+        wires = [wire.unread() for wire in self._wires]
+        datagrams = [endpoint.unread() for endpoint in self.endpoints.values()]
+        return "; ".join(filter(None, wires + datagrams))

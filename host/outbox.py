@@ -15,13 +15,16 @@ class FileSlice:
         self._offset = offset
         self._left = size
         self.sent = sent
-        """Done when the last byte was given to the kernel, cancelled when it never will be."""
+        """Done when the last byte was given to the kernel, an OSError when it never will be; who
+        cancels it has closed the file."""
 
     def __len__(self) -> int:
         return self._left
 
     def take(self, size: int) -> bytes:
-        """The next `size` bytes; OSError when the file has become shorter."""
+        """The next `size` bytes; OSError when they are no longer to be had."""
+        if self.sent.cancelled():
+            raise ConnectionAbortedError("the sending of a file was given up")
         data = os.pread(self._descriptor, size, self._offset)
         if len(data) < size:
             raise OSError(f"the file ended {size - len(data)} bytes before it should")

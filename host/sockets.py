@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import struct
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -43,6 +44,14 @@ class MeteredSocket(socket.socket):
 
     def _extra(self) -> dict[str, Any]:
         return {}
+
+    def reset_on_close(self) -> None:
+        """Let `close` end the connection with a RST and drop what is unsent (socket(7))."""
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def sent_file(self, size: int) -> None:
+        """Count bytes that went from a file into this socket without passing through Python."""
+        self.meter.sent(self.remote, size, self.clock())
 
     def accept(self) -> tuple[MeteredSocket, Any]:
         descriptor, address = self._accept()  # type: ignore[attr-defined]
@@ -144,20 +153,40 @@ class TracedSocket(MeteredSocket):
         return sock, address
 
     def bind(self, address: Any) -> None:
-        self._record("bind", f"{address[0]}:{address[1]}", lambda: super(TracedSocket, self).bind(address))
+        self._record(
+            "bind", f"{address[0]}:{address[1]}", lambda: super(TracedSocket, self).bind(address)
+        )
 
     def listen(self, backlog: int = 1024, /) -> None:
         self._record("listen", str(backlog), lambda: super(TracedSocket, self).listen(backlog))
 
     def connect(self, address: Any) -> None:
         self._record(
-            "connect", f"{address[0]}:{address[1]}", lambda: super(TracedSocket, self).connect(address)
+            "connect",
+            f"{address[0]}:{address[1]}",
+            lambda: super(TracedSocket, self).connect(address),
         )
 
     def send(self, data: Any, flags: int = 0, /) -> int:
         return self._record(
             "send", f"{len(data)} B", lambda: super(TracedSocket, self).send(data, flags)
         )
+
+    def sendmsg(self, buffers: Any, *rest: Any) -> int:
+        size = sum(map(len, buffers))
+        return self._record(
+            "sendmsg", f"{size} B", lambda: super(TracedSocket, self).sendmsg(buffers, *rest)
+        )
+
+    def sent_file(self, size: int) -> None:
+        super().sent_file(size)
+        self._note("sendfile", "", str(size))
+
+    def getsockopt(self, *what: Any) -> Any:
+        value = super().getsockopt(*what)
+        if what == (socket.SOL_SOCKET, socket.SO_ERROR):
+            self._note("getsockopt", "SO_ERROR", errno.errorcode.get(value, str(value)))
+        return value
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
         return self._record("recv", str(size), lambda: super(TracedSocket, self).recv(size, flags))

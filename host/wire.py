@@ -20,6 +20,9 @@ WINDOW_MIN = 2 * QUANTUM
 WINDOW_MAX = 4 * 1024 * 1024
 """Bytes: where rate or path would ask for more (Linux lets a TCP send buffer grow this far)."""
 
+NO_LIMIT = 1 << 62
+"""Bytes: a window for those that nobody holds back."""
+
 CONNECTOR, ACCEPTOR = 0, 1
 
 
@@ -30,9 +33,13 @@ class Attached(Protocol):
     up: Shaper
     down: Shaper
 
+    @property
+    def raw(self) -> bool:
+        """True when neither links nor clock ask for more than the standard transport."""
+
 
 class End(Protocol):
-    """What a wire needs of the transports at its ends."""
+    """What a wire needs of the senders at its ends."""
 
     def delivered(self, size: int, delay: float) -> None:
         """The far side has had `size` bytes; this one learns of it `delay` seconds later."""
@@ -86,6 +93,10 @@ class Wire:
         self.took_all(side)
         self._gone[side] = True
         self.ends[side] = None
+        far = self.ends[1 - side]
+        if far is not None:
+            # Nobody holds it back now; what it sends meets a closed socket, and it learns so.
+            far.delivered(NO_LIMIT, self.latency(1 - side))
 
     @property
     def left(self) -> bool:

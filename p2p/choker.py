@@ -9,8 +9,13 @@ import random
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
+from p2p.wire import BLOCK
+
 OPTIMISTIC_ROUNDS = 3
 """Rechokes between changes of the optimistic slot: 30 s at BEP 3's pace."""
+
+SEED_QUOTA = 16 * BLOCK
+"""Bytes that a seed sends a peer before the slot passes on (libtorrent has seeding_piece_quota)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +26,9 @@ class Candidate:
     gave: int
     """Bytes that it sent us since the last rechoke."""
     got: int
-    """Bytes that we sent it since the last rechoke."""
+    """Bytes that we sent it since it was unchoked; 0 while it is choked."""
+    unchoked: bool
+    """Whether it has a slot now."""
     pieces: int
     """Pieces that it has."""
 
@@ -43,12 +50,13 @@ class Choker:
     def rechoke(self, interested: Sequence[Candidate], seeding: bool) -> list[Hashable]:
         """The peers to unchoke until the next call; all others are to be choked.
 
-        A leecher favours those who give; a seed, who gets nothing, those who got least.
+        A leecher favours those who give.  A seed, who gets nothing, lets each have its quota and
+        then the turn of those who have least.
         """
         order = list(interested)
         self._rng.shuffle(order)
         if seeding:
-            order.sort(key=lambda peer: (peer.got, peer.pieces))
+            order.sort(key=lambda peer: (not peer.unchoked or peer.got >= SEED_QUOTA, peer.pieces))
         else:
             order.sort(key=lambda peer: -peer.gave)
         chosen = [peer.key for peer in order[: self._slots]]

@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
         self.queue: deque[Block] = deque()
         """Blocks that the peer waits for."""
         self.got = 0
-        """Bytes of blocks that we sent it since the last rechoke."""
+        """Bytes of blocks that we sent it since it was unchoked."""
         self.told: dict[tuple[str, int], None] = {}
         """Where other peers listen, as far as we told this one (BEP 11)."""
         self.said_at = 0.0

@@ -174,7 +174,7 @@ class Upload:
         for peer in competing:
             self._set_choking(peer, peer not in chosen)
         for peer in self._peers:
-            peer.gave = peer.got = 0
+            peer.gave = 0
         self.serve()
 
     def _competing(self) -> list[Connection]:
@@ -201,6 +201,7 @@ class Upload:
         if peer.choking == choking:
             return
         peer.choking = choking
+        peer.got = 0
         source = self._peers[peer]
         source.say(peer, wire.encode_choke() if choking else wire.encode_unchoke())
         if choking:
@@ -209,4 +210,4 @@ class Upload:
 
 
 def _candidate(peer: Connection) -> Candidate:
-    return Candidate(peer, peer.gave, peer.got, peer.pieces)
+    return Candidate(peer, peer.gave, peer.got, not peer.choking, peer.pieces)

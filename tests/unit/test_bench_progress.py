@@ -26,7 +26,7 @@ def test_the_bar_advances_by_the_bytes_delivered() -> None:
         assert task.completed == 2.5 * 2**20
         bar.done(1, result_of(plan[1]))
         assert task.finished
-        assert task.description == "2/2 runs  p2p, N = 3, seed 1"
+        assert task.description == "2/2 runs"
 
 
 def test_empty_files_have_a_bar_too() -> None:

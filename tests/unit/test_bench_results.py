@@ -162,6 +162,13 @@ def test_the_pictures_of_the_package_can_be_drawn() -> None:
         assert isinstance(getattr(whole.plot, name)(), matplotlib.axes.Axes)
 
 
+def test_in_a_terminal_it_names_itself(tmp_path: Path) -> None:
+    whole = results()
+    assert repr(whole) == "<Results: quick, 12 runs, not saved>"
+    whole.path = Path("here")
+    assert repr(whole) == "<Results: quick, 12 runs, here>"
+
+
 def test_html_says_what_it_is_and_how_it_was_scaled() -> None:
     page = results(title="A < B", moved_size="64 KiB")._repr_html_()
     assert "<p>A &lt; B</p><p>moved 64 KiB of 1 MiB over links slowed 16 times</p>" in page

@@ -1,0 +1,45 @@
+"""Runs every notebook and keeps its output, small enough for git: pictures in 128 colours."""
+
+import base64
+import io
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import nbformat
+from nbclient import NotebookClient
+from PIL import Image
+
+COLOURS = 128
+
+
+def smaller(picture: str) -> str:
+    """Return a PNG (base64, as notebooks hold it) with a palette."""
+    image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
+    page = io.BytesIO()
+    image.quantize(COLOURS).save(page, "png", optimize=True)
+    return base64.b64encode(page.getvalue()).decode("ascii")
+
+
+def run(path: Path) -> None:
+    """Run a notebook in a folder of its own, and write it back with its output."""
+    notebook = nbformat.read(path, as_version=4)
+    with TemporaryDirectory() as folder:
+        where = {"metadata": {"path": folder}}
+        NotebookClient(notebook, record_timing=False, resources=where).execute()
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "image/png" in data:
+                data["image/png"] = smaller(data["image/png"])
+    nbformat.write(notebook, path)
+
+
+def main() -> None:
+    """Run them all; to be started in the project's folder."""
+    for path in sorted(Path("notebooks").glob("*.ipynb")):
+        print(path)
+        run(path)
+
+
+if __name__ == "__main__":
+    main()

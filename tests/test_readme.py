@@ -1,0 +1,173 @@
+"""The README is true: its commands and its code run, its tables hold what the program has."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import bench
+from bench.catalogue import find, names
+from bench.plots import PICTURES
+from bench.results import COLUMNS, KEY
+from bench.table import figure
+from bench.theory import bound
+
+PROJECT = Path(__file__).parent.parent
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+COMMANDS = "".join(text for kind, text in BLOCKS if kind == "sh").splitlines()
+FIRST = "results/first"
+
+# The `bench` of the README's commands. All runs but the first have little to move and draw nothing.
+BENCH = f"""
+import sys
+import bench.plots
+from bench.cli import main
+
+sys.argv[0] = "bench"
+if sys.argv[1] == "run" and "{FIRST}" not in sys.argv:
+    sys.argv += ["--file-size", "64 KiB", "--set", "piece_size=16 KiB"]
+    sys.argv += ["--clients", "2"] if "--clients" not in sys.argv else []
+    bench.plots.PICTURES.clear()
+if sys.argv[1] == "plot":
+    bench.plots.PICTURES = {{"overlay": bench.plots.PICTURES["overlay"]}}
+main()
+"""
+
+
+def shell(script: str, folder: Path, **environment: str) -> str:
+    """Run a script and return what it prints; what it says on stderr is shown where it fails."""
+    done = subprocess.run(
+        ["sh", "-c", script],
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def commands(start: str) -> list[str]:
+    """Return the lines of the README's commands that start so."""
+    return [line for line in COMMANDS if line.startswith(f"{start} ")]
+
+
+def table(head: str) -> list[list[str]]:
+    """Return the cells of every row of the README's table with this first head."""
+    text = re.search(rf"^\| {head} \|.*\n\|[- :|]+\|\n((?:\|.*\n)+)", README, re.MULTILINE)
+    assert text is not None, head
+    return [[cell.strip() for cell in line[1:-1].split("|")] for line in text[1].splitlines()]
+
+
+def quoted(cell: str) -> list[str]:
+    """Return what a cell has in backquotes."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where all of the README's `bench` commands were run, one after the other."""
+    folder = tmp_path_factory.mktemp("reader")
+    tools = tmp_path_factory.mktemp("tools")
+    program = tools / "bench"
+    tools.joinpath("bench.py").write_text(BENCH)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P "{tools}/bench.py" "$@"\n')
+    program.chmod(0o755)
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    shell("\n".join(["set -eux", *commands("bench"), "bench list"]), folder, PATH=path)
+    return folder
+
+
+def test_every_command_is_checked_here() -> None:
+    assert {line.split()[0] for line in COMMANDS} == {"make", "bench", "pip", "jupyter"}
+    assert {kind for kind, _ in BLOCKS} == {"", "sh", "python"}
+
+
+def test_the_first_commands_are_bench_and_test() -> None:
+    assert COMMANDS[:2] == ["make bench", "make test"]
+    assert README.index("make test") < README.index("\n## ")
+    assert "\t$(BIN)/bench run kurose-ross\n" in (PROJECT / "Makefile").read_text()
+
+
+def test_make_has_every_target_that_is_named() -> None:
+    targets = {*re.findall(r"`make ([\w-]+)`", README), *(line[5:] for line in commands("make"))}
+    helped = re.findall(r"^make ([\w-]+)", shell("make", PROJECT), re.MULTILINE)
+    assert targets == set(helped)
+    for target in targets:
+        shell(f"make -n {target}", PROJECT)
+
+
+def test_what_jupyter_needs_is_there() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert commands("pip") == ['pip install -e ".[notebook]"']
+    assert "jupyterlab" in " ".join(project["optional-dependencies"]["notebook"])
+    for line in commands("jupyter"):
+        assert (PROJECT / line.split()[-1]).is_file()
+
+
+def test_what_it_links_to_is_there() -> None:
+    for place in re.findall(r"\]\((?!http)([^)]+)\)", README):
+        assert (PROJECT / place).exists(), place
+    assert (PROJECT / "docs/distribution_time.png").stat().st_size < 200_000
+
+
+def test_the_commands_leave_what_the_tables_say(folder: Path) -> None:
+    kept = {path.name for path in (folder / FIRST).iterdir()}
+    frames = {quoted(row[0])[0] for row in table("file")}
+    drawn = {f"{quoted(row[0])[0]}.{kind}" for row in table("picture") for kind in ("png", "svg")}
+    assert kept == frames | drawn | {"scenario.toml", "meta.json"}
+    assert drawn == {f"{name}.{kind}" for name in PICTURES for kind in ("png", "svg")}
+    assert len(list((folder / "results").iterdir())) == len(commands("bench run"))
+    records = json.loads((folder / "runs.json").read_text())
+    assert [record["backend"] for record in records] == ["central", "p2p"]
+    assert list(pd.read_csv(folder / "runs.csv").columns) == [*KEY, *COLUMNS["runs"]]
+
+
+def test_the_columns_are_those_of_the_frames() -> None:
+    listed = {quoted(row[0])[0].removesuffix(".parquet"): quoted(row[2]) for row in table("file")}
+    assert listed == {name: list(columns) for name, columns in COLUMNS.items()}
+
+
+def test_the_scenarios_are_those_of_the_catalogue() -> None:
+    assert sorted(quoted(row[0])[0] for row in table("scenario")) == names()
+
+
+def test_a_results_folder_can_be_run_again(folder: Path) -> None:
+    again = bench.run(folder / FIRST / "scenario.toml", clients=4, out=False, progress=False)
+    before = bench.load(folder / FIRST).runs.query("clients == 4")
+    assert list(again.runs.finish_s) == list(before.finish_s)
+
+
+def test_the_code_runs(folder: Path) -> None:
+    (code,) = [text for kind, text in BLOCKS if kind == "python"]
+    (folder / "script.py").write_text(code)
+    printed = shell(f"'{sys.executable}' script.py", folder, MPLBACKEND="agg")
+    assert len(re.findall(r"^\d +(?:0 s|50 ms) +(?:central|p2p) ", printed, re.MULTILINE)) == 8
+    assert re.search(r"^central +\d+ +origin +\d+$", printed, re.MULTILINE)
+    assert (folder / "mine.png").stat().st_size > 10_000
+
+
+def test_the_figures_are_the_theorys_and_this_programs() -> None:
+    """The bounds to the digit; what was measured to 1 %, in a run of the smaller N."""
+    scenario = find("kurose-ross")
+    rows = {int(row[0]): row[1:] for row in table("N")}
+    assert tuple(rows) == scenario.clients
+    for clients, cells in rows.items():
+        for backend, own in (("central", cells[:4]), ("p2p", cells[4:])):
+            finish, least, efficiency, _ = own
+            assert least == figure(bound(scenario, backend, clients) / 3600)
+            assert float(efficiency) == pytest.approx(float(least) / float(finish), abs=1e-3)
+    again = bench.run(scenario, clients=(1, 3, 5), out=False, progress=False)
+    for run in again.runs.itertuples():
+        first = {"central": 0, "p2p": 4}[run.backend]
+        finish, _, _, sent = rows[run.clients][first : first + 4]
+        assert run.finish_s / 3600 == pytest.approx(float(finish), rel=0.01)
+        assert run.origin_up_bytes / run.file_bytes == pytest.approx(float(sent[:-2]), rel=0.02)
