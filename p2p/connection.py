@@ -50,7 +50,7 @@ class Connection(asyncio.Protocol):
         self._flushing = False
         self.transport: asyncio.Transport | None = None
         self.paused = False
-        """True while the transport's buffer is too full for another block."""
+        """True while the transport's buffer is too full for another block, and at the end."""
 
         self.called: tuple[str, int] | None = None
         """The address that we called to open this connection."""
@@ -117,7 +117,8 @@ class Connection(asyncio.Protocol):
         self.paused = True
 
     def resume_writing(self) -> None:
-        self.paused = False
+        assert self.transport is not None
+        self.paused = self.transport.is_closing()
         self._owner.drained(self)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -125,8 +126,9 @@ class Connection(asyncio.Protocol):
         self._owner.lost(self)
 
     def close(self) -> None:
-        """Send what was said and end the connection."""
+        """Send what was said and end the connection; no block goes out to it any more."""
         self.flush()
+        self.paused = True
         if self.transport is not None:
             self.transport.close()
 

@@ -59,6 +59,8 @@ class Upload:
         self._waiting: dict[Connection, None] = {}
         self._last: tuple[Connection, int] | None = None
         self._serving = False
+        self._spare = False
+        """True when the uplink had nothing to send at some time since the last rechoke."""
         host.up.on_idle = self._idle
 
     def joins(self, peer: Connection, source: Source) -> None:
@@ -159,7 +161,8 @@ class Upload:
     def _idle(self) -> None:
         """The uplink has nothing to send: serve, or unchoke one more peer that wants something."""
         self.serve()
-        if not self._host.up.busy and not self._waiting:
+        if not self._host.up.busy:
+            self._spare = True
             for source in dict.fromkeys(self._peers.values()):
                 source.idle()
             self._unchoke_needy()
@@ -167,12 +170,19 @@ class Upload:
     # ---- slots
 
     def rechoke(self) -> None:
-        """Give out the slots anew; to be called at a steady pace."""
+        """Give out the slots anew; to be called at a steady pace.
+
+        Nobody is choked while the uplink has time to spare: there is nothing to compete for.
+        """
         competing = self._competing()
         seeding = all(source.seeding for source in self._peers.values())
         chosen = self._choker.rechoke([_candidate(peer) for peer in competing], seeding)
         for peer in competing:
-            self._set_choking(peer, peer not in chosen)
+            if peer in chosen:
+                self._set_choking(peer, False)
+            elif not self._spare:
+                self._set_choking(peer, True)
+        self._spare = False
         for peer in self._peers:
             peer.gave = 0
         self.serve()

@@ -123,9 +123,10 @@ def run_swarm(
     seed: int = 1,
     at: Mapping[float, Hook] | None = None,
     on_block: Callable[[Swarm, Sent], None] | None = None,
+    linger_s: float = 0.0,
     deadline_s: float = 10_000.0,
 ) -> Swarm:
-    """Hand a file of `size` bytes to the leechers and return when all have it or have failed.
+    """Hand a file of `size` bytes to the leechers until all have it or failed, and `linger_s` more.
 
     `leechers` is a number of equal ones (leecher-1 ...) with uplinks of `up` bytes/s, or says each.
     Hooks in `at` are called at these seconds after the publishing, `on_block` whenever a block has
@@ -137,7 +138,7 @@ def run_swarm(
     original.write_bytes(random.Random(f"{seed}/file").randbytes(size))
     config = config or PeerConfig(piece_length=16 * KIB)
     nodes = [Node(name=ORIGIN, up=origin_up, peer=origin), *leechers]
-    job = _Job(original, original.read_bytes(), nodes, latency, config, seed)
+    job = _Job(original, original.read_bytes(), nodes, latency, config, seed, linger_s)
     return run(_run(job, dict(at or {}), on_block), clock="virtual", deadline_s=deadline_s)
 
 
@@ -149,6 +150,7 @@ class _Job:
     latency: float
     config: PeerConfig
     seed: int
+    linger_s: float
 
 
 async def _run(
@@ -170,6 +172,7 @@ async def _run(
             swarm.start = swarm.network.loop.time()
             hooks = [asyncio.create_task(_hook(swarm, when, at[when])) for when in at]
             await _fetch_all(swarm, job.nodes[1:])
+            await asyncio.sleep(job.linger_s)
             for hook in hooks:
                 hook.cancel()
             for done in await asyncio.gather(*hooks, return_exceptions=True):

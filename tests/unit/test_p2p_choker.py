@@ -3,15 +3,19 @@
 import random
 from collections import Counter
 
-from p2p.choker import OPTIMISTIC_ROUNDS, Candidate, Choker
+from p2p.choker import OPTIMISTIC_ROUNDS, SEED_QUOTA, Candidate, Choker
 
 
 def _choker(slots=2, seed=1):
     return Choker(slots, random.Random(seed))
 
 
+def _peer(key, gave=0, got=0, unchoked=False, pieces=0):
+    return Candidate(key, gave=gave, got=got, unchoked=unchoked, pieces=pieces)
+
+
 def _leechers(**gave):
-    return [Candidate(key, given, 0, 0) for key, given in gave.items()]
+    return [_peer(key, given) for key, given in gave.items()]
 
 
 def test_a_leecher_unchokes_those_who_gave_most_and_one_more():
@@ -22,11 +26,21 @@ def test_a_leecher_unchokes_those_who_gave_most_and_one_more():
         assert chosen[2] in "ad"
 
 
-def test_a_seed_unchokes_those_who_got_least_and_of_those_who_have_least():
-    peers = [Candidate("a", 99, 8, 0), Candidate("b", 0, 2, 5), Candidate("c", 0, 2, 4)]
-    peers.append(Candidate("d", 0, 3, 0))
+def test_a_seed_unchokes_those_who_have_least():
+    peers = [
+        _peer("a", gave=99, pieces=3),
+        *(_peer(key, pieces=1) for key in "bc"),
+        _peer("d", pieces=2),
+    ]
     for seed in range(20):
-        assert _choker(seed=seed).rechoke(peers, seeding=True)[:2] == ["c", "b"]
+        assert set(_choker(seed=seed).rechoke(peers, seeding=True)[:2]) == {"b", "c"}
+
+
+def test_a_seed_lets_each_have_its_quota_first():
+    served = [_peer("new", pieces=0), _peer("begun", unchoked=True, got=SEED_QUOTA - 1, pieces=9)]
+    served += [_peer("done", unchoked=True, got=SEED_QUOTA, pieces=1), _peer("other", pieces=5)]
+    for seed in range(20):
+        assert _choker(seed=seed).rechoke(served, seeding=True)[:2] == ["begun", "new"]
 
 
 def test_everybody_is_unchoked_while_there_are_places():
@@ -69,7 +83,7 @@ def test_a_tie_is_broken_at_random():
 
 
 def test_a_free_place_goes_to_the_neediest():
-    peers = [Candidate("a", 99, 0, 3), Candidate("b", 0, 0, 1), Candidate("c", 0, 0, 1)]
+    peers = [_peer("a", 99, pieces=3), _peer("b", pieces=1), _peer("c", pieces=1)]
     assert {_choker(seed=seed).fill(peers) for seed in range(20)} == {"b", "c"}
 
 
