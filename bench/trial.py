@@ -6,7 +6,7 @@ import asyncio
 import math
 import random
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, process_time
@@ -139,7 +139,8 @@ async def _run(
             served += 1
             report(served / len(clients))
 
-        await _all(serve(client, join) for client, join in zip(clients, joins, strict=True))
+        jobs = [serve(client, join) for client, join in zip(clients, joins, strict=True)]
+        await _all(jobs, _crashes(network, trial))
     finally:
         for member in members:
             await member.node.close()
@@ -147,14 +148,43 @@ async def _run(
     return members
 
 
-async def _all(jobs: Iterator[Any]) -> None:
-    """Run all jobs; the first failure ends the others and is raised as it is."""
+async def _all(jobs: Iterable[Coroutine[Any, Any, None]], crash: asyncio.Future[None]) -> None:
+    """Run all jobs; the first failure, theirs or a `crash`, ends the others and is raised."""
     try:
         async with asyncio.TaskGroup() as group:
-            for number, job in enumerate(jobs, 1):
-                group.create_task(job, name=f"client-{number:03}")
+            watch = group.create_task(_result(crash), name="crashes")
+            async with asyncio.TaskGroup() as serving:
+                for number, job in enumerate(jobs, 1):
+                    serving.create_task(job, name=f"client-{number:03}")
+            watch.cancel()
     except* TrialFailed as failures:
-        raise failures.exceptions[0] from None
+        raise _first(failures) from None
+
+
+async def _result(crash: asyncio.Future[None]) -> None:
+    await crash
+
+
+def _first(failures: BaseExceptionGroup[TrialFailed]) -> TrialFailed:
+    first = failures.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _crashes(network: Network, trial: Trial) -> asyncio.Future[None]:
+    """A future that fails when a node raises where nobody awaits it: in a callback of the loop."""
+    crash: asyncio.Future[None] = network.loop.create_future()
+
+    def crashed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        transport = context.get("transport")
+        where = network.name_of(transport.get_extra_info("sockname")[0]) if transport else "a node"
+        failure = TrialFailed(f"{trial}: {where}: {context['message']}: {error!r}")
+        failure.__cause__ = error
+        if not crash.done():
+            crash.set_exception(failure)
+
+    network.loop.set_exception_handler(crashed)
+    return crash
 
 
 def _hosts(network: Network, trial: Trial, folder: Path) -> Iterator[Host]:
