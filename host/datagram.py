@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import heapq
+import itertools
 import os
 import random
 from collections import deque
@@ -81,6 +83,8 @@ class DatagramEndpoint:
         self._out: deque[tuple[bytes, Address]] = deque()
         self._passed = 0
         self._under_way = 0
+        self._numbers = itertools.count()
+        self._path: list[tuple[float, int, bytes, Address]] = []
         self._mail: deque[tuple[bytes, DatagramEndpoint]] = deque()
         self._awaited: Address | None = None
         self._incoming = Flow(self._deliverable, self._deliver)
@@ -173,12 +177,18 @@ class DatagramEndpoint:
             self.lost += 1
             self._left()
         elif delay:
-            self._network.loop.call_later(delay, self._arrive, data, address)
+            when = self._network.loop.time() + delay
+            heapq.heappush(self._path, (when, next(self._numbers), data, address))
+            self._network.loop.call_at(when, self._end_of_path)
         else:
             self._arrive(data, address)
 
+    def _end_of_path(self) -> None:
+        # Timers of the same instant run in any order; datagrams of one keep theirs.
+        _, _, data, address = heapq.heappop(self._path)
+        self._arrive(data, address)
+
     def _arrive(self, data: bytes, address: Address) -> None:
-        """The datagram is where its path ends."""
         far = self._network.endpoints.get(address)
         if far is not None:
             far._post(data, self)

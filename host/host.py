@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import IO, Any, TypeVar
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 import asyncio_dgram
 
@@ -21,8 +21,9 @@ from host.link import LinkConfig
 from host.listener import Listener
 from host.meter import Meter
 from host.network import Network
+from host.sendfile import send_file
 from host.shaping import Shaper
-from host.sockets import MeteredSocket, TracedSocket
+from host.sockets import MeteredSocket, TracedSocket, reset_on_close
 from host.stream import StreamTransport
 from host.trace import Trace
 from host.wire import ACCEPTOR, CONNECTOR, Wire
@@ -31,9 +32,6 @@ P = TypeVar("P", bound=asyncio.BaseProtocol)
 T = TypeVar("T")
 _BIND_ADDRESS_NO_PORT = 24
 """IP_BIND_ADDRESS_NO_PORT (ip(7)): the port is chosen at connect, by the whole five-tuple."""
-
-SENDFILE_STRETCH = 4 * 1024 * 1024
-"""Bytes sent from a file at a time where the kernel does it: what the meter is late by at most."""
 
 
 class Host:
@@ -60,7 +58,7 @@ class Host:
         self.trace = Trace() if traced else None
         self.address = network.join(self)
         self._streams: dict[StreamTransport, None] = {}
-        self._raw: WeakKeyDictionary[asyncio.Transport, MeteredSocket] = WeakKeyDictionary()
+        self._raw: WeakSet[asyncio.Transport] = WeakSet()
         self._listeners: dict[Listener, None] = {}
         self._endpoints: dict[DatagramEndpoint, None] = {}
         self._tasks: dict[asyncio.Task[Any], None] = {}
@@ -161,8 +159,12 @@ class Host:
         return stream.start(delay)
 
     async def _hand_through(self, sock: MeteredSocket, factory: Callable[[], P]) -> P:
-        transport, protocol = await self.loop.connect_accepted_socket(factory, sock)
-        self._raw[transport] = sock
+        try:
+            transport, protocol = await self.loop.connect_accepted_socket(factory, sock)
+        except BaseException:
+            sock.close()
+            raise
+        self._raw.add(transport)
         return protocol
 
     async def datagram(self, port: int = 0, queue_limit: int = QUEUE_LIMIT) -> DatagramEndpoint:
@@ -183,36 +185,12 @@ class Host:
     ) -> None:
         """Send a stretch of an open file and return when the kernel has taken all of it.
 
-        OSError when the connection ends before that; a file that is too short ends it.
+        OSError when the connection ends before that, or the file, which ends the connection.
         """
         if isinstance(transport, StreamTransport):
             await transport.send_file(file.fileno(), offset, size)
             return
-        end = offset + size
-        while offset < end:
-            if transport.is_closing():
-                raise ConnectionAbortedError("the connection is closed")
-            offset += await self._sendfile(
-                transport, file, offset, min(end - offset, SENDFILE_STRETCH)
-            )
-
-    async def _sendfile(
-        self, transport: asyncio.Transport, file: IO[bytes], offset: int, size: int
-    ) -> int:
-        """Let the kernel send a stretch, and count what it took whatever happens."""
-        os.lseek(file.fileno(), offset, os.SEEK_SET)
-        try:
-            sent = await self.loop.sendfile(transport, file, offset, size, fallback=False)
-        except BaseException:
-            transport.abort()  # a stream with a gap is no use to anyone
-            raise
-        finally:
-            # The loop leaves the file where the last byte sent was.
-            self._raw[transport].sent_file(os.lseek(file.fileno(), 0, os.SEEK_CUR) - offset)
-        if sent < size:
-            transport.abort()
-            raise OSError(f"the file ended {size - sent} bytes before it should")
-        return sent
+        await send_file(transport, file, offset, size)
 
     def _socket(self, kind: socket.SocketKind) -> MeteredSocket:
         if self.trace is not None:
@@ -249,9 +227,9 @@ class Host:
             endpoint.abort()
         for stream in list(self._streams):
             stream.reset()
-        for transport, sock in list(self._raw.items()):
+        for transport in list(self._raw):
             if not transport.is_closing():
-                sock.reset_on_close()
+                reset_on_close(transport.get_extra_info("socket"))
             transport.abort()
         # The transports tell their protocols in the loop's next turn.
         await asyncio.sleep(0)

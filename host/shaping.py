@@ -8,6 +8,10 @@ from collections.abc import Callable
 
 from host.link import QUANTUM, Flow, Link, LinkConfig, Served
 
+LATE_S = 0.05
+"""Seconds: timers of the real clock run late, by a millisecond and more.  A busy link makes up for
+so much; what a process lost by standing still is lost."""
+
 
 class Shaper:
     """One direction of a host's access link in motion."""
@@ -47,36 +51,36 @@ class Shaper:
                 flow.forward(size)
             return
         self._link.enqueue(flow)
-        self._serve()
+        self._serve(self._loop.time())
 
-    def _serve(self) -> None:
+    def _serve(self, now: float) -> None:
         """Put on the wire what can be, short messages first."""
-        now = self._loop.time()
         if not self._short_busy and (step := self._link.begin_short(now)) is not None:
             served, when = step
             self._short_busy = True
-            self._loop.call_at(when, self._short_through, served)
+            self._loop.call_at(when, self._short_through, served, when)
         if not self._bulk_busy and (step := self._link.begin_bulk(now)) is not None:
             served, when = step
             self._bulk_busy = True
             self._loop.call_at(when, self._bulk_through, served)
 
-    def _short_through(self, served: Served) -> None:
+    def _short_through(self, served: Served, when: float) -> None:
         # Still busy while the bytes move on, so that what they cause takes its turn.
         self._link.through(served)
         self._short_busy = False
-        self._serve()
-        self._tell_idle()
+        self._free(when)
 
     def _bulk_through(self, served: Served) -> None:
-        if self._link.bulk_until > self._loop.time() + 1e-9:
-            self._loop.call_at(self._link.bulk_until, self._bulk_through, served)
+        when = self._link.bulk_until
+        if when > self._loop.time() + 1e-9:
+            self._loop.call_at(when, self._bulk_through, served)
             return
         self._link.through(served)
         self._bulk_busy = False
-        self._serve()
-        self._tell_idle()
+        self._free(when)
 
-    def _tell_idle(self) -> None:
+    def _free(self, when: float) -> None:
+        """The wire was free at `when`; the timer that says so may have been late."""
+        self._serve(max(when, self._loop.time() - LATE_S))
         if self.on_idle is not None and not self._bulk_busy and not self._short_busy:
             self.on_idle()

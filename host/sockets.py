@@ -18,6 +18,11 @@ from host.trace import Call, FiveTuple, Trace
 T = TypeVar("T")
 
 
+def reset_on_close(sock: socket.socket) -> None:
+    """Let `close` end the connection with a RST and drop what is unsent (socket(7))."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 class MeteredSocket(socket.socket):
     """A non-blocking socket whose bytes are counted on its host's meter."""
 
@@ -44,10 +49,6 @@ class MeteredSocket(socket.socket):
 
     def _extra(self) -> dict[str, Any]:
         return {}
-
-    def reset_on_close(self) -> None:
-        """Let `close` end the connection with a RST and drop what is unsent (socket(7))."""
-        self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def sent_file(self, size: int) -> None:
         """Count bytes that went from a file into this socket without passing through Python."""

@@ -14,7 +14,7 @@ from typing import Any
 from host.receiving import Item, Receiver, Signal
 from host.sending import Sender
 from host.shaping import Shaper
-from host.sockets import MeteredSocket
+from host.sockets import MeteredSocket, reset_on_close
 from host.wire import Wire
 
 
@@ -98,10 +98,13 @@ class StreamTransport(asyncio.Transport):
     # ---- what the sender tells
 
     def crowded(self, full: bool) -> None:
-        if full:
-            self._protocol.pause_writing()
-        else:
-            self._protocol.resume_writing()
+        try:
+            if full:
+                self._protocol.pause_writing()
+            else:
+                self._protocol.resume_writing()
+        except Exception as error:
+            self._failed(error)
 
     def flushed(self) -> None:
         if self._ending or not self._sender.idle:
@@ -153,16 +156,20 @@ class StreamTransport(asyncio.Transport):
                 return len(item)
             self._take_signal(item)
         except Exception as error:
-            self._loop.call_exception_handler(
-                {
-                    "message": "a protocol failed on what it received",
-                    "exception": error,
-                    "transport": self,
-                    "protocol": self._protocol,
-                }
-            )
-            self._end(error)
+            self._failed(error)
         return 0
+
+    def _failed(self, error: Exception) -> None:
+        """A protocol raised: its connection ends, and nothing else does."""
+        self._loop.call_exception_handler(
+            {
+                "message": "a protocol's callback failed",
+                "exception": error,
+                "transport": self,
+                "protocol": self._protocol,
+            }
+        )
+        self._end(error)
 
     def _take_signal(self, item: Signal | OSError) -> None:
         if isinstance(item, OSError):
@@ -213,7 +220,7 @@ class StreamTransport(asyncio.Transport):
     def reset(self) -> None:
         """End the connection as a crashed host does: the other side gets a RST (RFC 9293)."""
         if not self._ending:
-            self._sock.reset_on_close()
+            reset_on_close(self._sock)
             self._end(None)
 
     def _end(self, error: Exception | None) -> None:

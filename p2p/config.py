@@ -35,7 +35,7 @@ class PeerConfig:
         return max(10.0, 10 * BLOCK / uplink)
 
     def greeting_s(self, uplink: float) -> float:
-        """Seconds that a peer has to say which torrent it comes for; blocks may be in its way."""
+        """Seconds that a peer has to greet, or to send metadata; blocks may be in its way."""
         return max(30.0, 10 * BLOCK / uplink)
 
     def gossip_s(self, uplink: float) -> float:

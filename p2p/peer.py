@@ -147,7 +147,7 @@ class Peer:
             now = self._host.loop.time()
             self._upload.rechoke()
             for swarm in self._swarms.values():
-                swarm.give_up_on_silent(self._config.snub_s(rate))
+                swarm.give_up_on_silent(self._config.snub_s(rate), self._config.greeting_s(rate))
                 if not swarm.seeding:
                     self._dialers[swarm.infohash].dial()
             if now - self._gossiped >= self._config.gossip_s(rate):
@@ -215,7 +215,8 @@ class Peer:
             self._visitors[connection] = swarm
             swarm.introduce(connection)
             return
-        if theirs.peer_id == self._id or self._beaten(connection, swarm):
+        unwanted = theirs.peer_id == self._id or swarm.bans(theirs.peer_id)
+        if unwanted or self._beaten(connection, swarm):
             connection.close()
             return
         self._connections[connection] = swarm

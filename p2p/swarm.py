@@ -54,6 +54,7 @@ class Swarm:
         self._learned_peers = learned_peers
         self._flush_later = flush_later
         self._peers: dict[Connection, None] = {}
+        self._banned: dict[bytes, None] = {}
         self._metadata = MetadataExchange(infohash, host.rng, self._send_metadata, self._learned)
         self._store: Store | None = None
         self._superseed: SuperSeed | None = None
@@ -150,6 +151,14 @@ class Swarm:
 
     def mates(self) -> Iterable[Connection]:
         return self._peers
+
+    def ban(self, peer: Connection) -> None:
+        """The peer gives what is not in the file: no connection with it from now on."""
+        self._banned[peer.peer_id] = None
+        peer.close()
+
+    def bans(self, peer_id: bytes) -> bool:
+        return peer_id in self._banned
 
     def say(self, connection: Connection, message: bytes) -> None:
         connection.say(message, self._flush_later)
@@ -255,11 +264,11 @@ class Swarm:
             pex = extension.encode_pex(Pex(added=tuple(chosen)))
             self.say(peer, wire.encode_extended(name, pex))
 
-    def give_up_on_silent(self, patience_s: float) -> None:
-        """Ask others for what peers were asked for that have sent nothing for so long."""
+    def give_up_on_silent(self, block_s: float, metadata_s: float) -> None:
+        """Ask others for what peers were asked for that have sent none of it for so long."""
         if self.download is not None:
-            self.download.give_up_on_silent(patience_s)
-        self._metadata.give_up_on_silent(self._peers, self._host.loop.time(), patience_s)
+            self.download.give_up_on_silent(block_s)
+        self._metadata.give_up_on_silent(self._peers, self._host.loop.time(), metadata_s)
 
     # ---- what the download tells
 

@@ -41,8 +41,8 @@ class Node:
     down: float = math.inf
     joins: float = 0.0
     """Seconds after the file was published."""
-    via: str = ORIGIN
-    """The node whose address is in the link that it is given."""
+    via: tuple[str, ...] = (ORIGIN,)
+    """The hosts whose addresses are in the link that it is given."""
     peer: Callable[[Host, PeerConfig], Peer] = Peer
     must_finish: bool = True
     """False: the run does not wait for its file."""
@@ -83,15 +83,20 @@ class Swarm:
         """The connections that a peer keeps."""
         return list(self.peers[name]._connections)
 
-    def link_via(self, name: str) -> str:
-        """A magnet link that names only this node."""
-        magnet = parse(self.link)
-        address = self.hosts[name].address, self.config.port
-        return str(Magnet(magnet.infohash, magnet.name, magnet.length, (address,)))
+    @property
+    def infohash(self) -> bytes:
+        return parse(self.link).infohash
 
-    def stranger(self) -> Host:
+    def link_via(self, *names: str) -> str:
+        """A magnet link that names only these hosts."""
+        magnet = parse(self.link)
+        addresses = tuple((self.hosts[name].address, self.config.port) for name in names)
+        return str(Magnet(magnet.infohash, magnet.name, magnet.length, addresses))
+
+    def stranger(self, name: str) -> Host:
         """A host on which no peer runs, with links that do not limit it."""
-        return Host(self.network, f"stranger-{len(self.network.hosts)}", Path())
+        self.hosts[name] = Host(self.network, name, Path())
+        return self.hosts[name]
 
     def meter(self, name: str) -> Meter:
         return self.hosts[name].meter
@@ -202,7 +207,7 @@ async def _fetch(swarm: Swarm, node: Node) -> None:
     await asyncio.sleep(node.joins)
     try:
         path = await swarm.peers[node.name].fetch(
-            swarm.link_via(node.via), swarm.hosts[node.name].directory
+            swarm.link_via(*node.via), swarm.hosts[node.name].directory
         )
     except P2PError as error:
         swarm.failed[node.name] = str(error)
