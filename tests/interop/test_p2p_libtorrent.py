@@ -30,9 +30,11 @@ QUIET = {
     "enable_lsd": False,
     "enable_upnp": False,
     "enable_natpmp": False,
-    "stop_tracker_timeout": 0,
+    # Our peer speaks TCP; libtorrent would try uTP for 4 s first.
+    "enable_outgoing_utp": False,
+    "enable_incoming_utp": False,
     "allow_multiple_connections_per_ip": True,
-    "alert_mask": lt.alert.category_t.all_categories,
+    "alert_mask": lt.alert_category.status | lt.alert_category.storage | lt.alert_category.connect,
 }
 
 
@@ -49,13 +51,15 @@ class Stranger:
     def seed(self, metainfo: Metainfo, folder) -> None:
         params = lt.add_torrent_params()
         params.ti = lt.torrent_info(lt.bdecode(metainfo.to_torrent()))
-        params.save_path = str(folder)
         params.flags |= lt.torrent_flags.seed_mode
-        self.session.add_torrent(params)
+        self._add(params, folder)
 
     def fetch(self, link: str, folder) -> None:
-        params = lt.parse_magnet_uri(link)
+        self._add(lt.parse_magnet_uri(link), folder)
+
+    def _add(self, params, folder) -> None:
         params.save_path = str(folder)
+        params.flags &= ~(lt.torrent_flags.paused | lt.torrent_flags.auto_managed)
         self.torrent = self.session.add_torrent(params)
 
     async def finish(self) -> None:
@@ -102,7 +106,7 @@ def _play(scene, peers: int, tmp_path) -> None:
                 await node.close()
             await network.close()
 
-    import time; t=time.time(); run(main(), clock="real", deadline_s=10); print("run", time.time()-t)
+    run(main(), clock="real", deadline_s=10)
 
 
 def test_libtorrent_downloads_from_our_peer_by_magnet_link(tmp_path):

@@ -18,7 +18,7 @@ def free_rider(host: Host, config: PeerConfig) -> Peer:
     return peer
 
 
-@pytest.fixture(params=[1, 2, 3], ids=lambda seed: f"seed {seed}")
+@pytest.fixture(params=[1, 2], ids=lambda seed: f"seed {seed}")
 def contested(tmp_path, request) -> Swarm:
     """An origin four times as fast as the others: uplinks, not rare pieces, are in demand."""
     nodes = [Node(name=f"giver-{number}") for number in range(GIVERS)]
@@ -50,7 +50,7 @@ def test_who_gives_is_served_before_free_riders(contested):
     assert share("giver") / GIVERS > 1.25 * share("rider") / RIDERS
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_the_optimistic_slot_lets_a_newcomer_in(tmp_path, seed):
     """Everybody else trades; the newcomer, who has nothing to give, waits for three rechokes."""
     joins = 60.0

@@ -42,11 +42,13 @@ def test_the_same_seed_gives_the_same_run(tmp_path):
     assert one("other", 8) != first
 
 
-@pytest.mark.parametrize(("leechers", "speed"), [(5, 10), (10, 10), (10, 1), (20, 1)])
-def test_few_blocks_are_sent_twice(tmp_path, leechers, speed):
+@pytest.mark.parametrize(
+    ("leechers", "speed", "share"), [(5, 10, 0.04), (10, 10, 0.04), (10, 1, 0.03), (20, 1, 0.10)]
+)
+def test_few_blocks_are_sent_twice(tmp_path, leechers, speed, share):
     """The endgame's price over the whole swarm, where a piece is a block: the worst case."""
     swarm = run_swarm(tmp_path, leechers, origin_up=speed * RATE)
-    assert swarm.duplicates() <= 0.06 * leechers * PIECES
+    assert swarm.duplicates() <= share * leechers * PIECES
 
 
 def test_pieces_of_four_blocks_are_hardly_ever_sent_twice(tmp_path):
