@@ -60,10 +60,13 @@ class PeerConfig:
 
     @property
     def outgoing(self) -> int:
-        """Connections a peer opens itself; the rest of its places are for those who come later."""
-        return max(1, self.connections * 2 // 5)
+        """Connections a peer opens itself; the rest of its places are for those who come later.
+
+        Two at least, for with one each all peers would hang on the origin alone.
+        """
+        return min(self.connections, max(2, self.connections * 2 // 5))
 
     @property
     def enough(self) -> int:
         """Connections in all with which a peer stops looking for more."""
-        return max(1, self.connections * 4 // 5)
+        return max(self.outgoing, self.connections * 4 // 5)

@@ -41,6 +41,10 @@ def test_the_last_wait_is_repeated():
     ]
 
 
-@pytest.mark.parametrize(("connections", "outgoing"), [(1, 1), (2, 1), (5, 2), (8, 3), (30, 12)])
-def test_places_are_left_for_those_who_come_later(connections, outgoing):
-    assert PeerConfig(connections=connections).outgoing == outgoing
+@pytest.mark.parametrize(
+    ("connections", "outgoing", "enough"),
+    [(1, 1, 1), (2, 2, 2), (3, 2, 2), (4, 2, 3), (5, 2, 4), (8, 3, 6), (30, 12, 24)],
+)
+def test_places_are_left_for_those_who_come_later(connections, outgoing, enough):
+    config = PeerConfig(connections=connections)
+    assert (config.outgoing, config.enough) == (outgoing, enough)

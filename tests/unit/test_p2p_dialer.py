@@ -78,6 +78,16 @@ def test_at_most_two_fifths_of_the_places_are_called_at_once(tmp_path):
     assert len(caller.reached) == len(set(caller.reached)) == 4
 
 
+def test_nobody_is_called_when_there_are_enough_connections(tmp_path):
+    async def scene(caller, addresses):
+        caller.met.update(("127.99.0.1", port) for port in range(7))
+        caller.dialer.learn(addresses)
+        await asyncio.sleep(1)
+        assert len(caller.reached) == 1, "the eighth of ten is enough"
+
+    dialing(tmp_path, scene, targets=3, connections=10)
+
+
 def test_a_place_that_comes_free_is_used_for_another(tmp_path):
     async def scene(caller, addresses):
         caller.dialer.learn(addresses)
@@ -87,7 +97,7 @@ def test_a_place_that_comes_free_is_used_for_another(tmp_path):
         await asyncio.sleep(1)
         assert set(caller.reached) == set(addresses)
 
-    dialing(tmp_path, scene, targets=2, connections=3)
+    dialing(tmp_path, scene, targets=2, connections=1)
 
 
 def test_nobody_is_called_when_all_places_are_taken(tmp_path):
