@@ -34,6 +34,12 @@ class Client:
         self._fetching[task] = path
         try:
             return await task
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if caller is not None and caller.cancelling():
+                task.cancel()
+                raise
+            raise TransferError(f"{target.name}: closed before the file was whole") from None
         finally:
             self._fetching.pop(task, None)
 

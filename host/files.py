@@ -6,6 +6,7 @@ The order is the one that survives a crash: data, then the name, then the folder
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +18,7 @@ class PartialFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.partial = path.with_name(path.name + ".part")
-        self.file: BinaryIO = self.partial.open("w+b")
+        self.file: BinaryIO = _open_alone(self.partial)
         self._committed = False
 
     def commit(self) -> Path:
@@ -40,6 +41,18 @@ class PartialFile:
             self.partial.unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # a full disk takes no last bytes
                 self.file.close()
+
+
+def _open_alone(path: Path) -> BinaryIO:
+    """An empty file at `path`; OSError while somebody else writes it, not when it was left over."""
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise FileExistsError(f"{path} is being written by another transfer") from None
+    file.truncate()
+    return file
 
 
 def safe_name(name: str) -> bool:

@@ -46,6 +46,13 @@ class PeerConfig:
         """Seconds of silence after which a keep-alive is due (BEP 3 closes after 120)."""
         return max(100.0, 20 * BLOCK / uplink)
 
+    def silence_s(self, uplink: float) -> float:
+        """Seconds without a word after which a peer is taken for dead.
+
+        BEP 3 says two minutes; three missed keep-alives forgive a slow link.
+        """
+        return 3 * self.keep_alive_s(uplink)
+
     def snub_s(self, uplink: float) -> float:
         """Seconds without a block after which requests are given to others.
 

@@ -7,6 +7,7 @@ The wire protocol itself is in `wire`; what to do about what is said, in `downlo
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -55,6 +56,8 @@ class Connection(asyncio.Protocol):
         self.called: tuple[str, int] | None = None
         """The address that we called to open this connection."""
         self.opened_at = 0.0
+        self.heard_at = math.inf
+        """When the peer last said anything, once the connection is there."""
         self.joined = False
         """True once both handshakes are exchanged and the swarm has it."""
         self.peer_id = b""

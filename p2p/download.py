@@ -30,6 +30,9 @@ MIN_DEPTH = 2
 OVERDUE = 2.0
 """Times the usual time of an answer after which a block is asked of a second peer."""
 
+HASTE_S = 0.1
+"""Seconds that every request is given at least, however fast the answers were so far."""
+
 
 class Mates(Protocol):
     """What the download needs of its swarm."""
@@ -39,6 +42,9 @@ class Mates(Protocol):
 
     def say(self, connection: Connection, message: bytes) -> None:
         """Send a message before long."""
+
+    def ban(self, peer: Connection) -> None:
+        """End the connection for good: the peer gives what is not in the file."""
 
     def have(self, index: int) -> None:
         """The piece is here and verified."""
@@ -61,6 +67,8 @@ class Download:
         self.picker = Picker(metainfo.piece_count, metainfo.piece_size, host.rng)
         self._pieces: dict[int, bytearray] = {}
         self._sources: dict[int, dict[Connection, None]] = {}
+        self._only: dict[int, Connection] = {}
+        """Pieces that several peers gave and that were wrong: each is asked of one of them now."""
         self._storing: dict[asyncio.Future[bool], None] = {}
         self._answer_s = 0.0
         """Seconds that answers take lately, on average."""
@@ -123,10 +131,12 @@ class Download:
         if asked_at is not None:
             self._deepen(peer, now, asked_at)
         peer.heard_block = now
-        peer.gave += block.length
+        if self._only.get(block.piece, peer) is not peer:
+            return
         outcome = self.picker.received(block)
         if outcome is not None:
             whole, copies = outcome
+            peer.gave += block.length
             self._keep(peer, block, message.data)
             if copies > (asked_at is not None):
                 self._cancel(block)
@@ -140,7 +150,7 @@ class Download:
         room = peer.depth - len(peer.asked)
         if peer.choked_by or room <= 0 or not peer.useful:
             return
-        blocks = self.picker.pick(peer.has, room)
+        blocks = self.picker.pick(self._offers(peer), room)
         # A block that is late because our own downlink is full is not quicker from elsewhere.
         if not blocks and not peer.asked and not self._host.down.busy:
             blocks = self._ask_idle(peer)
@@ -149,10 +159,21 @@ class Download:
             peer.asked.update(dict.fromkeys(blocks, now))
             self._swarm.say(peer, b"".join([wire.encode_request(*block) for block in blocks]))
 
+    def _offers(self, peer: Connection) -> bytearray:
+        """The pieces that may be asked of the peer."""
+        barred = [index for index, only in self._only.items() if only is not peer]
+        if not barred:
+            return peer.has
+        has = bytearray(peer.has)
+        for index in barred:
+            has[index] = 0
+        return has
+
     def _ask_idle(self, idle: Connection) -> list[Block]:
         """All was asked of others, and this peer has time: move a request, or repeat a late one."""
         queues = [(mate, mate.asked) for mate in self._swarm.mates() if mate.asked]
-        move = endgame.last_in_line(queues, idle.has)
+        has = self._offers(idle)
+        move = endgame.last_in_line(queues, has)
         if move is not None:
             busy, block = move
             del busy.asked[block]
@@ -160,8 +181,8 @@ class Download:
             return [block]
         if not self.picker.all_asked:
             return []
-        patience = OVERDUE * self._answer_s
-        late = endgame.overdue(queues, idle.has, self._host.loop.time() - patience)
+        patience = max(HASTE_S, OVERDUE * self._answer_s)
+        late = endgame.overdue(queues, has, self._host.loop.time() - patience)
         if late is None:
             self._look_again(patience / 2)
             return []
@@ -187,6 +208,8 @@ class Download:
                 self._give_back(peer)
 
     def _give_back(self, peer: Connection) -> None:
+        for index in [index for index, only in self._only.items() if only is peer]:
+            del self._only[index]
         if not peer.asked:
             return
         blocks = list(peer.asked)
@@ -246,13 +269,9 @@ class Download:
         if error := storing.exception():
             self._swarm.failed(error)
             return
+        self._only.pop(index, None)
         if not storing.result():
-            self.picker.failed(index)
-            if len(sources) == 1:
-                for liar in sources:
-                    liar.close()
-            for peer in self._swarm.mates():
-                self.ask(peer)
+            self._wrong(index, list(sources))
             return
         self.picker.verified(index)
         for peer in self._swarm.mates():
@@ -262,6 +281,18 @@ class Download:
         self._swarm.have(index)
         if not self.picker.left:
             self._swarm.complete()
+
+    def _wrong(self, index: int, sources: list[Connection]) -> None:
+        """The piece's hash is wrong: drop who gave it, or find out which of them it was."""
+        self.picker.failed(index)
+        if len(sources) == 1:
+            self._swarm.ban(sources[0])
+        elif here := [
+            peer for peer in self._swarm.mates() if peer in sources and not peer.choked_by
+        ]:
+            self._only[index] = self._host.rng.choice(here)
+        for peer in self._swarm.mates():
+            self.ask(peer)
 
     async def close(self) -> None:
         """Stop asking, and wait for the pieces that are being written."""

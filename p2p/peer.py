@@ -66,6 +66,8 @@ class Peer:
         swarm = self._swarms.get(wanted.infohash)
         if swarm is None or swarm.has_failed:
             swarm = await self._swarm(wanted.infohash, directory)
+        elif swarm.directory != directory:
+            raise P2PError(f"{wanted.infohash.hex()} is in {swarm.directory} already")
         self._learned_peers(swarm, wanted.peers)
         return await asyncio.shield(swarm.done)
 
@@ -156,8 +158,12 @@ class Peer:
                     for mate in swarm.mates():
                         swarm.gossip(mate)
             self._drop_mute(now, self._config.greeting_s(rate))
-            for connection in self._connections:
-                if connection.joined and now - connection.said_at > self._config.keep_alive_s(rate):
+            for connection in list(self._connections):
+                if now - connection.heard_at > self._config.silence_s(rate):
+                    connection.close()
+                elif connection.joined and now - connection.said_at > self._config.keep_alive_s(
+                    rate
+                ):
                     connection.say(wire.encode_keep_alive(), self._flush_later)
 
     # ---- connections
@@ -188,9 +194,12 @@ class Peer:
         if swarm is not None:
             hello = wire.encode_handshake(swarm.infohash, self._id)
             connection.say(hello, self._flush_later)
-        connection.opened_at = self._host.loop.time()
+        connection.opened_at = connection.heard_at = self._host.loop.time()
+        if len(self._visitors) > self._config.connections:
+            connection.close()
 
     def heard(self, connection: Connection, events: list[wire.Event]) -> None:
+        connection.heard_at = self._host.loop.time()
         if events and isinstance(greeting := events[0], wire.Handshake):
             self._greeted(connection, greeting)
             del events[0]

@@ -51,10 +51,10 @@ class Store:
     def commit(self) -> Path:
         """All pieces are here: give the file its name; blocks can be read on."""
         assert self._partial is not None
-        reopened = os.dup(self._file.fileno())
+        # Blocks are read while the file is being given its name, so the old one stays open.
+        self._file = os.fdopen(os.dup(self._file.fileno()), "rb")
         self._partial.commit()
         self._partial = None
-        self._file = os.fdopen(reopened, "rb")
         return self.path
 
     def close(self) -> None:

@@ -50,7 +50,7 @@ class Swarm:
         self.infohash = infohash
         self._upload = upload
         self._port = port
-        self._directory = directory
+        self.directory = directory
         self._learned_peers = learned_peers
         self._flush_later = flush_later
         self._peers: dict[Connection, None] = {}
@@ -94,7 +94,7 @@ class Swarm:
     def _learned(self, metainfo: Metainfo) -> None:
         """The metainfo is here: the download can begin."""
         try:
-            self._store = Store(metainfo, into=self._directory)
+            self._store = Store(metainfo, into=self.directory)
         except OSError as error:
             self.failed(error)
             return

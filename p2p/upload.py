@@ -111,9 +111,11 @@ class Upload:
             return
         self._serving = True
         batch = 1 if not self._host.up.unlimited else BATCH
-        while not self._host.up.busy and (peer := self._next()) is not None:
-            self._send(peer, batch)
-        self._serving = False
+        try:
+            while not self._host.up.busy and (peer := self._next()) is not None:
+                self._send(peer, batch)
+        finally:
+            self._serving = False
 
     def _send(self, peer: Connection, batch: int) -> None:
         """Write the next blocks that a peer waits for, at most `batch` in a row of one piece."""
@@ -131,7 +133,12 @@ class Upload:
         source = self._peers[peer]
         self._last = peer, first.piece
         length = last.begin + last.length - first.begin
-        data = memoryview(source.read(first.piece, first.begin, length))
+        try:
+            data = memoryview(source.read(first.piece, first.begin, length))
+        except OSError:
+            # The file is not what it was; whoever asks must look elsewhere.
+            peer.close()
+            return
         parts: list[bytes | memoryview] = []
         for block in blocks:
             start = block.begin - first.begin
@@ -185,7 +192,11 @@ class Upload:
         self._spare = False
         for peer in self._peers:
             peer.gave = 0
-        self.serve()
+        # An unlimited uplink never says that it is idle.
+        if self._host.up.unlimited:
+            self._idle()
+        else:
+            self.serve()
 
     def _competing(self) -> list[Connection]:
         """The peers that want something and need a slot to get it."""

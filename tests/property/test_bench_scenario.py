@@ -22,7 +22,7 @@ changes = st.fixed_dictionaries(
         "origin_up": rates,
         "peer_up": st.lists(rates, min_size=1, max_size=4),
         "latency": st.floats(0, 1e6),
-        "clients": st.lists(st.integers(1, 1000), min_size=1, max_size=5),
+        "clients": st.lists(st.integers(1, 1000), min_size=1, max_size=5, unique=True),
         "speed": st.floats(min_value=1e-3, max_value=1e9),
         "seed": st.integers(0, 2**32 - 1),
     },

@@ -14,8 +14,8 @@ from host.wire import ACCEPTOR
 
 
 def test_virtual_and_real_time_agree(run_lab: RunLab) -> None:
-    """Within 5 %, at best of three: a machine with other work to do may be late, never early."""
-    rate, size, rounds = 1_500_000.0, 120_000, [0]
+    """Within 5 %, at best of four: a machine with other work to do may be late, never early."""
+    rate, size, rounds = 1_500_000.0, 240_000, [0]
 
     async def body(lab: Lab) -> list[float]:
         rounds[0] += 1
@@ -36,8 +36,8 @@ def test_virtual_and_real_time_agree(run_lab: RunLab) -> None:
     virtual = run_lab(body)
     # Another fixed point: the uplink's bytes, the last quantum's second link, and the path.
     assert max(virtual) == pytest.approx(3 * size / rate + 0.01, rel=0.05)
-    assert 0.2 < max(virtual) < 0.4
-    for _ in range(3):
+    assert 0.4 < max(virtual) < 0.6
+    for _ in range(4):
         real = run_lab(body, clock="real")
         assert max(real) > 0.99 * max(virtual)
         if real == pytest.approx(virtual, rel=0.05):
@@ -58,12 +58,15 @@ def test_paced_time_is_virtual_time_with_a_brake(run_lab: RunLab) -> None:
 
 @pytest.mark.parametrize("clock", ["virtual", "paced", "real"])
 @pytest.mark.parametrize("up", [math.inf, 1e6])
+@pytest.mark.parametrize("a_connects", [True, False])
 def test_the_standard_transport_serves_where_nothing_is_emulated(
-    run_lab: RunLab, clock: Clock, up: float
+    run_lab: RunLab, clock: Clock, up: float, a_connects: bool
 ) -> None:
     async def body(lab: Lab) -> None:
         a, b = lab.host("a", up=up), lab.host("b")
-        near, far = await pair(a, b)
+        near, far = await pair(*((a, b) if a_connects else (b, a)))
+        if not a_connects:
+            near, far = far, near
         shaped = clock != "real" or up != math.inf
         assert isinstance(near.transport, StreamTransport) == shaped
         assert isinstance(far.transport, StreamTransport) == shaped

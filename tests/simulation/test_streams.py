@@ -133,6 +133,9 @@ class TestBackpressure:
             writing = asyncio.ensure_future(write_all(near, payload(SIZE), 10_000))
             await asyncio.sleep(1000)
             assert len(far.data) == 0
+            # It waits in the receiver's host, never in the kernel.
+            assert a.meter.up_bytes == b.meter.down_bytes
+            assert lab.network.in_kernel.total == 0
             window = near.transport.wire.window(1)
             assert near.paused == (window < SIZE)
             assert a.meter.up_bytes <= window
@@ -204,6 +207,29 @@ class TestBackpressure:
             assert far.eof_at == 1.0
 
         run_lab(body)
+
+
+def test_nothing_larger_than_a_quantum_goes_to_the_kernel(
+    run_lab: RunLab, links: dict[str, Any], tmp_path: Path
+) -> None:
+    """Larger writes to loopback did not keep their order from run to run."""
+    path = tmp_path / "file"
+    path.write_bytes(payload(SIZE))
+
+    async def body(lab: Lab) -> None:
+        host = lab.host("a", traced=True, **links)
+        near, far = await pair(host, lab.host("b"))
+        near.transport.write(payload(SIZE))
+        with path.open("rb") as file:
+            await host.send_file(near.transport, file, 0, SIZE)
+        near.transport.close()
+        await far.ended
+        assert len(far.data) == 2 * SIZE
+        sizes = [int(call.result) for call in host.trace or () if call.name == "send"]
+        assert sum(sizes) == 2 * SIZE
+        assert max(sizes) == QUANTUM
+
+    run_lab(body)
 
 
 class TestEnds:
@@ -578,9 +604,8 @@ class TestSendFile:
         async def body(lab: Lab) -> None:
             host = lab.host("a", up=4e6)
             near, far = await pair(host, lab.host("b"))
-            with file.open("rb") as source:
-                with pytest.raises(OSError, match="before"):
-                    await host.send_file(near.transport, source, 0, SIZE + 5000)
+            with file.open("rb") as source, pytest.raises(OSError, match="before"):
+                await host.send_file(near.transport, source, 0, SIZE + 5000)
             assert "ended 5000 bytes before" in str(await near.lost)
             await far.ended
             assert len(far.data) < SIZE + 5000

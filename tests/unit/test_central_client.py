@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from lab import Lab, RunLab
 from recorders import Recorder, payload
 
 from central.client import Client
+from central.download import Download
 from central.errors import LinkError, TransferError
 from central.link import Link
 from central.server import Server
@@ -58,7 +60,7 @@ def head(size: int, status: str = "200 OK") -> bytes:
 
 
 async def no_trace(client: Client, folder: Path) -> None:
-    assert [path.name for path in folder.iterdir()] == []
+    assert os.listdir(folder) == []  # noqa: PTH208
     await client.close()
 
 
@@ -78,6 +80,8 @@ def test_a_file_is_fetched_whole_however_it_is_cut(
         assert path.read_bytes() == data
         assert [each.name for each in host.directory.iterdir()] == ["file.bin"]
         assert client.holdings() == {"file.bin": (size, size)}
+        # The connection is given up as soon as the file is whole.
+        assert all(transport.is_closing() for transport in (*host._streams, *host._raw))
         await client.close()
 
     run_lab(body, clock=clock)
@@ -190,7 +194,9 @@ def test_a_server_that_is_not_there(run_lab: RunLab, clock: Clock) -> None:
         host, server = lab.host("client"), lab.host("server")
         client = Client(host)
         link = Link(server.address, 999, "file.bin", "0" * 64)
-        with pytest.raises(TransferError, match=rf"{server.address}:999 does not answer: .*refused"):
+        with pytest.raises(
+            TransferError, match=rf"{server.address}:999 does not answer: .*refused"
+        ):
             await client.fetch(str(link), host.directory)
         await no_trace(client, host.directory)
 
@@ -215,11 +221,29 @@ def test_a_fetch_can_be_given_up(
             fetching.cancel()
         else:
             await client.close()
-        with pytest.raises(asyncio.CancelledError):
-            await fetching
+        if how == "cancel":
+            with pytest.raises(asyncio.CancelledError):
+                await fetching
+        else:
+            with pytest.raises(TransferError, match="closed before the file was whole"):
+                await fetching
         await no_trace(client, host.directory)
 
     run_lab(body, clock=clock)
+
+
+def test_a_download_that_is_closed_awaits_nothing_more(run_lab: RunLab) -> None:
+    """Nobody is left to hear how it ends."""
+
+    async def body(lab: Lab) -> None:
+        host = lab.host("client")
+        with (host.directory / "out").open("wb") as out:
+            download = Download(host, Link("127.0.0.1", 1, "x", "0" * 64), out)
+            await download.close()
+            download.connection_lost(None)
+            assert download.done.cancelled()
+
+    run_lab(body)
 
 
 def test_a_disk_that_fails_is_no_fault_of_the_server(

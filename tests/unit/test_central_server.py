@@ -1,12 +1,15 @@
 """central.server and central.connection: what is answered to which request, byte by byte."""
 
 import asyncio
+import math
+import os
 from pathlib import Path
 
 import pytest
 from lab import Lab, RunLab
 from recorders import Recorder, payload
 
+from central.connection import READ_AHEAD
 from central.link import Link
 from central.server import PORT, Server
 from host.clock import Clock
@@ -32,9 +35,9 @@ def split(data: bytes | bytearray) -> tuple[str, dict[str, str], bytes]:
 class Case:
     """A server that publishes a file, and a client that speaks raw HTTP."""
 
-    def __init__(self, lab: Lab, file: Path) -> None:
+    def __init__(self, lab: Lab, file: Path, up: float = math.inf) -> None:
         self.lab = lab
-        self.host = lab.host("server")
+        self.host = lab.host("server", up=up)
         self.server = Server(self.host)
         self._client = lab.host("client")
         self._file = file
@@ -221,9 +224,22 @@ def test_pipelined_requests_are_answered_in_order(
     run_lab(body, clock=clock)
 
 
-def test_a_client_may_close_its_half_and_read_on(
-    run_lab: RunLab, file: Path, clock: Clock
-) -> None:
+def test_requests_without_end_wait_with_their_client(run_lab: RunLab, file: Path) -> None:
+    """The server reads ahead a little and no more while an answer is under way."""
+
+    async def body(lab: Lab) -> None:
+        case = Case(lab, file, up=1000.0)
+        end = await case.open()
+        end.transport.write(get("/file.bin") * 50_000)
+        await asyncio.sleep(10)
+        assert READ_AHEAD < case.host.meter.down_bytes <= 3 * READ_AHEAD
+        end.transport.abort()
+        await end.lost
+
+    run_lab(body)
+
+
+def test_a_client_may_close_its_half_and_read_on(run_lab: RunLab, file: Path, clock: Clock) -> None:
     async def body(lab: Lab) -> None:
         end = await Case(lab, file).open()
         end.transport.write(get("/file.bin"))
@@ -329,7 +345,7 @@ def test_a_file_that_is_gone_is_not_found(run_lab: RunLab, file: Path) -> None:
     async def body(lab: Lab) -> None:
         case = Case(lab, file)
         await case.open()
-        file.unlink()
+        os.unlink(file)  # noqa: PTH108
         assert split(await case.ask(get("/file.bin", "GET", CLOSE)))[0] == "HTTP/1.1 404 "
 
     run_lab(body)
@@ -341,7 +357,7 @@ def test_a_file_that_shrank_ends_the_connection_early(
     async def body(lab: Lab) -> None:
         case = Case(lab, file)
         end = await case.open()
-        file.write_bytes(payload(SIZE - 1))
+        os.truncate(file, SIZE - 1)
         end.transport.write(get("/file.bin") + get("/file.bin"))
         await end.ended
         assert len(split(end.data)[2]) < SIZE
@@ -436,6 +452,9 @@ def test_publishing(run_lab: RunLab, file: Path, tmp_path: Path) -> None:
         await server.close()
         # It may open again.
         assert Link.parse(await server.publish(other)) == second
+        end = await lab.host("client").connect(Recorder, second.address, second.port)
+        end.transport.write(get("/other"))
+        await end.has(10)
         await server.close()
 
     run_lab(body)

@@ -61,9 +61,7 @@ def test_too_many_are_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("error", [OSError(1, "not permitted"), ValueError("beyond the maximum")])
-def test_a_system_that_refuses_is_quoted(
-    monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
+def test_a_system_that_refuses_is_quoted(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     Limits(monkeypatch, 1024, resource.RLIM_INFINITY)
 
     def refuse(*args: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lab import Lab, RunLab
-from recorders import Recorder, pair, payload
+from recorders import BufferedRecorder, Recorder, pair, payload
 
 from host.clock import Clock
 from host.meter import Meter
@@ -47,11 +47,14 @@ def test_every_view_has_every_byte(some: list[tuple[bool, str, int, float]], buc
 
 
 @pytest.mark.parametrize("up", [float("inf"), 4e6])
-def test_both_sides_count_the_same(run_lab: RunLab, clock: Clock, up: float) -> None:
+@pytest.mark.parametrize("kind", [Recorder, BufferedRecorder])
+def test_both_sides_count_the_same(
+    run_lab: RunLab, clock: Clock, up: float, kind: type[Recorder]
+) -> None:
     async def body(lab: Lab) -> None:
         a, b, c = (lab.host(name, up=up) for name in "abc")
         for first, second, size in ((a, b, SIZE), (a, c, SIZE // 2), (c, a, SIZE // 3)):
-            near, far = await pair(first, second)
+            near, far = await pair(first, second, kind(keep_open=True), kind(keep_open=True))
             near.transport.write(payload(size))
             far.transport.write(payload(size // 10))
             await asyncio.gather(far.has(size), near.has(size // 10))

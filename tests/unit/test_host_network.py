@@ -191,7 +191,9 @@ class TestHost:
                 far.transport.pause_reading()
                 listener = await second.listen(Recorder)
                 connecting = asyncio.ensure_future(first.connect(Recorder, *listener.address))
-                await (await first.datagram()).send(b"x" * 60_000, (await second.datagram()).sockname)
+                await (await first.datagram()).send(
+                    b"x" * 60_000, (await second.datagram()).sockname
+                )
                 await asyncio.sleep(0.001)
                 await first.close()
                 await asyncio.wait([connecting])

@@ -60,9 +60,7 @@ def test_a_file_that_ended_early_says_by_how_much(tmp_path: Path) -> None:
     async def main() -> None:
         outbox = Outbox()
         with path.open("rb") as file:
-            outbox.add(
-                FileSlice(file.fileno(), 0, 9, asyncio.get_running_loop().create_future())
-            )
+            outbox.add(FileSlice(file.fileno(), 0, 9, asyncio.get_running_loop().create_future()))
             with pytest.raises(OSError, match="ended 4 bytes before it should"):
                 outbox.take(9)
         with pytest.raises(ConnectionAbortedError):

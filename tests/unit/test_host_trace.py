@@ -1,6 +1,5 @@
 """host.trace: the socket calls that were really made, as strace sees them too."""
 
-import asyncio
 import os
 import re
 import shutil
@@ -34,19 +33,30 @@ async def conversation(lab: Lab) -> tuple[Any, Any, Any, Any]:
     await far.has(8)
     far.transport.write(b"answer")
     await near.has(6)
-    addresses = (near.transport.get_extra_info("sockname"), far.transport.get_extra_info("sockname"))
+    addresses = (
+        near.transport.get_extra_info("sockname"),
+        far.transport.get_extra_info("sockname"),
+    )
     near.transport.close()
     await near.lost
     await far.ended
     far.transport.close()
     await far.lost
-    return a, b, *addresses
+    return a, b, addresses[0], addresses[1]
 
 
 def test_the_calls_of_a_conversation_in_their_order(run_lab: RunLab, clock: Clock) -> None:
     async def body(lab: Lab) -> None:
         a, b, _, _ = await conversation(lab)
-        assert names(a.trace) == ["socket", "bind", "connect", "getsockopt", "send", "recv", "close"]
+        assert names(a.trace) == [
+            "socket",
+            "bind",
+            "connect",
+            "getsockopt",
+            "send",
+            "recv",
+            "close",
+        ]
         server = names(b.trace, but="close")
         assert server == ["socket", "bind", "listen", "accept", "recv", "send", "recv"]
         # The listening socket and the connection's.
@@ -122,9 +132,7 @@ def test_datagrams_show_where_they_go(run_lab: RunLab, clock: Clock) -> None:
     run_lab(body, clock=clock)
 
 
-def test_a_file_that_the_kernel_sends_shows(
-    run_lab: RunLab, clock: Clock, tmp_path: Path
-) -> None:
+def test_a_file_that_the_kernel_sends_shows(run_lab: RunLab, clock: Clock, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(payload(100_000))
 
@@ -222,7 +230,14 @@ def test_strace_sees_the_same(tmp_path: Path, clock_name: str) -> None:
     for call, count in made.items():
         assert theirs[call] == count, (call, theirs)
     for call, count in theirs.items():
-        if call[1] in sockets and call[0] in ("send", "recv", "accept", "connect", "listen", "bind"):
+        if call[1] in sockets and call[0] in (
+            "send",
+            "recv",
+            "accept",
+            "connect",
+            "listen",
+            "bind",
+        ):
             assert made[call] == count, (call, made)
 
 
