@@ -144,6 +144,7 @@ class Peer:
     async def _tick(self) -> None:
         """What is done at a steady pace: slots, silent peers, gossip, new connections."""
         rate = self._host.up.rate
+        keep_alive_s = self._config.keep_alive_s(rate)
         while True:
             await asyncio.sleep(self._config.rechoke_s(rate))
             now = self._host.loop.time()
@@ -161,9 +162,7 @@ class Peer:
             for connection in list(self._connections):
                 if now - connection.heard_at > self._config.silence_s(rate):
                     connection.close()
-                elif connection.joined and now - connection.said_at > self._config.keep_alive_s(
-                    rate
-                ):
+                elif connection.joined and now - connection.said_at > keep_alive_s:
                     connection.say(wire.encode_keep_alive(), self._flush_later)
 
     # ---- connections
