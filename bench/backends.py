@@ -1,4 +1,7 @@
-"""The contract that a backend meets, and the backends there are: a third is one entry more."""
+"""The contract that a backend meets, and the backends there are: a third is added here.
+
+Its name goes into `bench.scenario.BACKENDS` too, which reading a scenario needs alone.
+"""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def run(
     ] = None,
     set_: Setting = None,
     out: Annotated[
-        Path | None, _option("out", "DIR", "Where to save; default results/SCENARIO-TIME.")
+        Text, _option("out", "DIR", "Where to save; default results/SCENARIO-TIME.")
     ] = None,
     jobs: Annotated[
         int | None, _option("jobs", "N", "Runs beside each other; default one a processor.")
@@ -106,7 +106,7 @@ def run(
 
 
 def _run(
-    scenario: Scenario, sweep: dict[str, str], out: Path | None, jobs: int | None, as_json: bool
+    scenario: Scenario, sweep: dict[str, str], out: Text, jobs: int | None, as_json: bool
 ) -> None:
     # Pandas takes most of a second to import: not before it is known that there is work.
     from bench.experiment import run
@@ -226,7 +226,9 @@ def main() -> None:
 
     Exits with 1 when a run fails, 2 on a wrong argument, 130 on an interrupt.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` ends a run like Ctrl-C
+    # `kill` ends a run like Ctrl-C, and both end one that a script started with `&`.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     try:
         code = typer.main.get_command(app)(standalone_mode=False)
     except BenchError as error:

@@ -14,7 +14,7 @@ from bench.pool import RUN_TRIAL, run_trials, worker_count
 from bench.progress import watch
 from bench.results import Results, ResultsError, collect
 from bench.scenario import Scenario, ScenarioError, field_text, override_all
-from bench.sweep import Sweep, TrialFailed, TrialResult, trials
+from bench.sweep import NAMED, Sweep, TrialFailed, TrialResult, trials
 
 Value = str | float | Sequence[Any]
 Out = str | Path | Literal[False] | None
@@ -78,7 +78,7 @@ class _Experiment:
 
     def __init__(self, scenario: Scenario, sweep: Sweep, out: Out) -> None:
         self._scenario = scenario
-        self._swept = list(sweep)
+        self._swept = [field for field in sweep if field not in NAMED]
         self._plan = trials(scenario, sweep)
         self._finished: dict[int, TrialResult] = {}
         self._begin = time.monotonic()
@@ -86,7 +86,7 @@ class _Experiment:
         self._meta = collect_meta() | {
             "started": datetime.now().astimezone().isoformat(timespec="seconds"),
             "seed": scenario.seed,
-            "sweep": {field: self._values(field) for field in sweep},
+            "sweep": {field: self._values(field) for field in self._swept},
             "runs_planned": len(self._plan),
         }
 
@@ -142,6 +142,8 @@ def _folder(out: Out, name: str) -> Path | None:
     """Make the folder to save to, and return it; None if nowhere. Raises ResultsError."""
     if out is False:
         return None
+    if out == "":
+        raise ResultsError("out: ''; expected the name of a folder")
     folder = Path(out) if out is not None else _unused(f"{name}-{datetime.now():%Y%m%d-%H%M%S}")
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -17,8 +17,10 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 
+from bench.backends import BACKENDS
 from bench.messages import Done, Failed, Job, Progress, Report, read_report, write
 from bench.sweep import Trial, TrialFailed, TrialResult
+from host.limits import MachineLimitError, ensure_descriptors, ensure_space
 
 RUN_TRIAL = "bench.trial:run_trial"
 PATIENCE = 2.0  # seconds that a worker gets to end before it is killed
@@ -163,9 +165,27 @@ def _workers(
 
 @contextmanager
 def _work_directory(trials: Sequence[Trial], count: int) -> Iterator[Path]:
-    """Make the directory that the trials keep their files in: in memory where they fit."""
+    """Make the directory that the trials keep their files in: in memory where they fit.
+
+    Raises TrialFailed where the machine cannot hold one of them: none is then begun.
+    """
     sizes = [(trial.clients + 1) * trial.scenario.transfer_size for trial in trials]
-    need = sum(sorted(sizes, reverse=True)[:count]) * 5 // 4
-    fits = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > need
+    need = sum(sorted(sizes, reverse=True)[:count])
+    fits = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > need * 5 // 4
     with tempfile.TemporaryDirectory(prefix="bench-", dir=MEMORY if fits else None) as directory:
+        for trial in trials:
+            backend = BACKENDS[trial.backend](trial.scenario)
+            with _machine_of(trial):
+                ensure_descriptors(backend.descriptors(trial.clients))
+        if trials:
+            with _machine_of(max(trials, key=cost)):
+                ensure_space(Path(directory), need)
         yield Path(directory)
+
+
+@contextmanager
+def _machine_of(trial: Trial) -> Iterator[None]:
+    try:
+        yield
+    except MachineLimitError as error:
+        raise _failure(trial, str(error)) from None

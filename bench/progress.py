@@ -62,7 +62,7 @@ class Lines(Watch):
 
 
 class Gauge(Watch):
-    """Something that advances by the bytes delivered."""
+    """Something that advances by the bytes that have come to the clients."""
 
     def __init__(self, trials: Sequence[Trial]) -> None:
         self._trials = trials

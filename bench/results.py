@@ -33,6 +33,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "load_gini": "float64",
         "wall_s": "float64",
         "cpu_s": "float64",
+        "rss_bytes": "int64",  # the most memory that the worker has had, in this run or before
     },
     "nodes": {
         "node": "str",
@@ -125,11 +126,14 @@ class Results:
     def save(self, directory: str | Path, *, pictures: bool = True) -> Path:
         """Write the scenario, the frames and the pictures into `directory`, and return it.
 
-        Raises ResultsError.
+        Pictures of other results that are there are removed. Raises BenchError.
         """
+        from bench.plots import remove_all
+
         folder = Path(directory)
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            remove_all(folder)
             folder.joinpath("scenario.toml").write_text(dump(self.scenario), encoding="utf-8")
             meta = json.dumps(self.meta, indent=2, ensure_ascii=False)
             folder.joinpath("meta.json").write_text(meta + "\n", encoding="utf-8")
@@ -198,6 +202,13 @@ def load(directory: str | Path) -> Results:
         frames = [pd.read_parquet(folder / f"{name}.parquet") for name in COLUMNS]
     except (OSError, ValueError) as error:
         raise ResultsError(f"{expected}; {str(error).splitlines()[0]}") from None
+    swept = meta.get("sweep", {}) if isinstance(meta, dict) else None
+    if not isinstance(swept, dict):
+        raise ResultsError(f"{expected}; meta.json holds something else")
+    for frame, (name, columns) in zip(frames, COLUMNS.items(), strict=True):
+        for column in (*swept, *KEY, *columns):
+            if column not in frame.columns:
+                raise ResultsError(f"{expected}; {name}.parquet has no column {column}")
     runs, nodes, samples, edges = frames
     return Results(scenario, meta, runs, nodes, samples, edges, path=folder)
 

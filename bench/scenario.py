@@ -17,6 +17,10 @@ from host.quantities import Duration, Quantity, Rate, Size
 
 BACKENDS = ("central", "p2p")
 QUANTITIES = (Size, Rate, Duration)
+SMALLEST_PIECE, LARGEST_PIECE = 2**14, 2**29  # a block of BEP 3, and what p2p.metainfo takes
+MOST_CLIENTS = 60_000  # a host's ports would not do for more
+MOST_REPEATS = 1_000
+LONGEST = 1e9  # seconds: thirty years
 TIME_UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
@@ -60,7 +64,10 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     repeats: int = 1
     """Runs of each case; repeat k uses the seed `seed + k`."""
     deadline: float = 20.0
-    """A run fails when it takes this many times its bound."""
+    """A run fails when it takes this many times its bound and what latency and greetings may add.
+
+    It has ten minutes in any case.
+    """
     time_unit: Literal["s", "min", "h"] = "s"
     """The unit of pictures and tables."""
 
@@ -74,28 +81,33 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return bool(rates) and all(rate > 0 for rate in rates)
 
         def duration(seconds: float) -> bool:
-            return 0 <= seconds < math.inf
+            return 0 <= seconds <= LONGEST
+
+        def different(values: Sequence[object]) -> bool:
+            return 0 < len(values) == len(set(values))
 
         named = re.fullmatch(r"\w[\w.-]*", self.name) is not None
-        known = bool(self.backends) and set(self.backends) <= set(BACKENDS)
+        known = different(self.backends) and set(self.backends) <= set(BACKENDS)
+        numbers = different(self.clients) and all(1 <= n <= MOST_CLIENTS for n in self.clients)
+        whole = self.piece_size is None or SMALLEST_PIECE <= self.piece_size <= LARGEST_PIECE
         return [
             ("name", named, "letters, digits, '-', '_' and '.'"),
             ("file_size", self.file_size >= 0, "a size of 0 or more"),
             ("moved_size", self.moved_size is None or self.moved_size > 0, "a size above 0"),
-            ("piece_size", self.piece_size is None or self.piece_size > 0, "a size above 0"),
-            ("clients", bool(self.clients) and min(self.clients) >= 1, "numbers of 1 or more"),
-            ("backends", known, f"some of {', '.join(BACKENDS)}"),
+            ("piece_size", whole, "a size from 16 KiB to 512 MiB"),
+            ("clients", numbers, f"numbers from 1 to {MOST_CLIENTS:,}, each once"),
+            ("backends", known, f"some of {', '.join(BACKENDS)}, each once"),
             ("origin_up", rate(self.origin_up), "a rate above 0"),
             ("origin_down", rate(self.origin_down), "a rate above 0"),
             ("peer_up", rate(*self.peer_up), "rates above 0"),
             ("peer_down", rate(*self.peer_down), "rates above 0"),
-            ("latency", duration(self.latency), "a duration of 0 or more"),
-            ("join_every", duration(self.join_every), "a duration of 0 or more"),
+            ("latency", duration(self.latency), "a duration from 0 to 1e9 s"),
+            ("join_every", duration(self.join_every), "a duration from 0 to 1e9 s"),
             ("connections", self.connections >= 1, "1 or more"),
             ("upload_slots", self.upload_slots >= 1, "1 or more"),
             ("speed", 0 < self.speed < math.inf, "a number above 0"),
             ("seed", 0 <= self.seed < 2**32, "0 to 4294967295"),
-            ("repeats", self.repeats >= 1, "1 or more"),
+            ("repeats", 1 <= self.repeats <= MOST_REPEATS, f"1 to {MOST_REPEATS:,}"),
             ("deadline", self.deadline >= 1, "a number of 1 or more, in times the bound"),
         ]
 

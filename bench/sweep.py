@@ -52,7 +52,8 @@ class TrialFailed(BenchError):  # noqa: N818 - it reads as what happened
 def trials(scenario: Scenario, sweep: Sweep | None = None) -> list[Trial]:
     """Return a trial for every swept value, backend, number of clients and repeat, in that order.
 
-    Several fields are swept as all their combinations. Raises ScenarioError.
+    Several fields are swept as all their combinations; a trial that comes twice is run once.
+    Raises ScenarioError.
     """
     values = {
         field: some.split(",") if isinstance(some, str) else list(some)
@@ -66,7 +67,7 @@ def trials(scenario: Scenario, sweep: Sweep | None = None) -> list[Trial]:
         override_all(scenario, dict(zip(values, chosen, strict=True)))
         for chosen in product(*values.values())
     ]
-    return [
+    plan = (
         Trial(
             scenario=case,
             backend=backend,
@@ -79,7 +80,11 @@ def trials(scenario: Scenario, sweep: Sweep | None = None) -> list[Trial]:
         for backend in case.backends
         for n in case.clients
         for repeat in range(case.repeats)
-    ]
+    )
+    unique: dict[tuple[Any, ...], Trial] = {}
+    for trial in plan:
+        unique.setdefault(tuple(labels(trial, swept).values()), trial)
+    return list(unique.values())
 
 
 def labels(trial: Trial, swept: Sequence[str]) -> dict[str, Any]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import resource
+import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 from time import perf_counter, process_time
 from typing import Any
 
@@ -21,13 +25,20 @@ from host.host import Host
 from host.limits import MachineLimitError, ensure_descriptors, ensure_space
 from host.link import LinkConfig
 from host.network import Network
+from p2p.wire import BLOCK
 
 CHUNK = 1 << 20
 BUCKETS = 240
 """Entries of a host's bytes over time in one bound: fine enough for a picture's width."""
 
-REAL_DEADLINE_S = 600.0
-"""Seconds for a run that has no bound to be measured by (unlimited links)."""
+REPORT_EVERY_S = 0.1
+"""Seconds of the machine's time between two reports of progress."""
+
+LEAST_DEADLINE_S = 600.0
+"""Seconds that any run may take: peers' timers, and the machine's own time on unlimited links."""
+
+ROUNDS = 100
+"""Turns that a run may take beside its bound: a block over the slowest link, then the latency."""
 
 
 @dataclass
@@ -41,7 +52,7 @@ class Member:
 
 
 def run_trial(trial: Trial, workdir: Path, report: Callable[[float], None]) -> TrialResult:
-    """Run one trial in `workdir` and return its rows; `report` gets the share of clients served.
+    """Run one trial in `workdir` and return its rows; `report` gets the share of bytes come.
 
     Raises TrialFailed when a file does not arrive, is not the one published, or time runs out.
     """
@@ -49,7 +60,7 @@ def run_trial(trial: Trial, workdir: Path, report: Callable[[float], None]) -> T
     backend = BACKENDS[trial.backend](scenario)
     ideal_s = bound(scenario, trial.backend, trial.clients)
     joins = list(_joins(trial))
-    deadline_s = scenario.deadline * ideal_s + joins[-1] if ideal_s else REAL_DEADLINE_S
+    deadline_s = deadline(trial, ideal_s) + joins[-1]
     wall, cpu = perf_counter(), process_time()
     try:
         ensure_descriptors(backend.descriptors(trial.clients))
@@ -61,16 +72,40 @@ def run_trial(trial: Trial, workdir: Path, report: Callable[[float], None]) -> T
             job = _run(trial, backend, original, joins, ideal_s, report)
             members = run(job, clock=scenario.clock, speed=scenario.speed, deadline_s=deadline_s)
             for member in members[1:]:
+                if not math.isfinite(member.finish_s):
+                    raise TrialFailed(f"{trial}: {member.host.name}: it never had the file")
                 _check(member.host.directory / original.name, original, member.host.name)
     except (StuckError, MachineLimitError) as error:
         raise TrialFailed(f"{trial}: {error}") from None
-    spent = {"wall_s": perf_counter() - wall, "cpu_s": process_time() - cpu}
+    spent = {
+        "wall_s": perf_counter() - wall,
+        "cpu_s": process_time() - cpu,
+        "rss_bytes": _peak_rss(),
+    }
     return TrialResult(
         run=_run_row(trial, members, ideal_s) | spent,
         nodes=[_node_row(member) for member in members],
         samples=[row for member in members for row in _sample_rows(member)],
         edges=[row for member in members for row in _edge_rows(member)],
     )
+
+
+def deadline(trial: Trial, ideal_s: float) -> float:
+    """Return the seconds that a run may take after the last client has come.
+
+    A bound counts neither latency nor what is said beside the file, which small files feel most.
+    """
+    scenario = trial.scenario
+    ups, downs = scenario.peer_ups(trial.clients), scenario.peer_downs(trial.clients)
+    slowest = min(scenario.origin_up, scenario.origin_down, *ups, *downs) / scenario.scale
+    round_s = scenario.latency + BLOCK / slowest
+    return max(LEAST_DEADLINE_S, scenario.deadline * (ideal_s + ROUNDS * round_s))
+
+
+def _peak_rss() -> int:
+    """Return the most memory that this process has had, in bytes (getrusage(2))."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _joins(trial: Trial) -> Iterator[float]:
@@ -125,10 +160,8 @@ async def _run(
     try:
         link = await origin.node.publish(original)
         start = network.loop.time()
-        served = 0
 
         async def serve(client: Member, join_s: float) -> None:
-            nonlocal served
             client.join_s = join_s
             await asyncio.sleep(join_s)
             try:
@@ -136,16 +169,39 @@ async def _run(
             except Exception as error:
                 raise TrialFailed(f"{trial}: {client.host.name}: {error}") from error
             client.finish_s = network.loop.time() - start
-            served += 1
-            report(served / len(clients))
 
         jobs = [serve(client, join) for client, join in zip(clients, joins, strict=True)]
-        await _all(jobs, _crashes(network, trial))
+        with _progress(clients, trial.scenario.transfer_size, report):
+            await _all(jobs, _crashes(network, trial))
     finally:
         for member in members:
             await member.node.close()
         await network.close()
     return members
+
+
+@contextmanager
+def _progress(clients: list[Member], size: int, report: Callable[[float], None]) -> Iterator[None]:
+    """Report, every REPORT_EVERY_S of the machine's time, the share of bytes that have come.
+
+    In a thread, which only reads: one timer more in the run's loop changes the order of those that
+    are due at the same moment, and with it the run.
+    """
+    ended = Event()
+    whole = len(clients) * size or 1
+
+    def sample() -> None:
+        while not ended.wait(REPORT_EVERY_S):
+            come = sum(client.host.meter.down_bytes for client in clients)
+            report(min(1.0, come / whole))
+
+    thread = Thread(target=sample, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 async def _all(jobs: Iterable[Coroutine[Any, Any, None]], crash: asyncio.Future[None]) -> None:

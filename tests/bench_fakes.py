@@ -35,6 +35,7 @@ def result_of(trial: Trial, finish_s: float | None = None) -> TrialResult:
         "load_gini": trial.clients / (trial.clients + 1),
         "wall_s": 0.25,
         "cpu_s": 0.125,
+        "rss_bytes": 1 << 20,
     }
     node = {"join_s": 0.0, "down_bytes": 0, "up_bytes": 0, "connections": 1}
     origin = node | {"node": "origin", "role": "origin", "finish_s": float("nan")}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.errors import BenchError
 from bench.plots.completion_cdf import completion_cdf
 from bench.plots.distribution_time import distribution_time
 from bench.plots.frames import Frames
@@ -32,8 +33,23 @@ def draw_all(results: Frames, directory: Path) -> list[Path]:
     """Write every picture as PNG and SVG into a directory, which is made; return the files.
 
     The figures are not pyplot's, so none stays open. Without a finished run nothing is written.
-    The same frames give the same SVG, byte for byte.
+    The same frames give the same SVG, byte for byte. Raises BenchError.
     """
+    try:
+        return _draw_all(results, directory)
+    except OSError as error:
+        reason = error.strerror or error
+        raise BenchError(f"{directory}: the pictures cannot be written: {reason}") from None
+
+
+def remove_all(directory: Path) -> None:
+    """Remove the pictures that `draw_all` wrote into a directory. Raises OSError."""
+    for title in PICTURES:
+        for suffix in ("png", "svg"):
+            (directory / f"{title}.{suffix}").unlink(missing_ok=True)
+
+
+def _draw_all(results: Frames, directory: Path) -> list[Path]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.plots.frames import Frames, Shown, headed, shown
-from bench.plots.style import TEXT, colour, dress, name, new_axes, number, tint
+from bench.plots.style import QUIET, TEXT, colour, dress, name, new_axes, number, tint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,40 +16,51 @@ if TYPE_CHECKING:
 
 STEPS = 150
 """Most steps of a curve: more cannot be told apart when projected."""
+BAND = 1.4
+"""Height of a backend's band, in highest rates: the rest is for its label."""
 
 
 def origin_uplink(results: Frames, ax: Axes | None = None) -> Axes:
-    """Draw the rate that the origin sends at: % of its uplink, or MB/s where that is unlimited."""
+    """Draw the rate that the origin sends at: % of its uplink, or MB/s where that is unlimited.
+
+    Each backend has a band of its own, for where both fill the uplink one would hide the other.
+    """
     ax = new_axes(results, ax)
     runs, unit = shown(results), results.scenario.time_unit
     second = results.scenario.seconds_per_unit
     capacity = runs[0].scenario.origin_up / runs[0].scenario.scale
     limited = math.isfinite(capacity)
-    top, end = 100.0 if limited else 1e-9, 0.0
-    for run in runs:
-        edges, rates = sending(run, capacity)
-        heights, times = rates / (capacity / 100 if limited else 1e6), edges / second
-        ax.stairs(heights, times, fill=True, color=tint(run.backend))
-        ax.stairs(heights, times, color=colour(run.backend), linewidth=2.5)
-        top, end = max(top, *heights), max(end, times[-1], run.finish_s / second)
+    curves = [sending(run, capacity) for run in runs]
+    heights = [rates / (capacity / 100 if limited else 1e6) for _, rates in curves]
+    times = [edges / second for edges, _ in curves]
+    finishes = [run.finish_s / second for run in runs]
+    top = max(100.0 if limited else 1e-9, *map(np.max, heights))
+    end = max(*finishes, *(edges[-1] for edges in times))
+    floors = [BAND * top * row for row in reversed(range(len(runs)))]
+    for run, high, edges, finish, floor in zip(runs, heights, times, finishes, floors, strict=True):
+        ax.stairs(floor + high, edges, baseline=floor, fill=True, color=tint(run.backend))
+        ax.stairs(floor + high, edges, baseline=floor, color=colour(run.backend), linewidth=2.5)
+        ax.axhline(floor, color=QUIET, linewidth=0.8)
+        _mark_finish(ax, run, finish, floor, top, f"{number(finish)} {unit}", end)
     ax.set_xlim(0, end * 1.02 or 1.0)
-    ax.set_ylim(0, top * (1.06 + 0.12 * len(runs)))
-    # The first to finish gets the lowest label: no other's line then runs through it.
-    for row, run in enumerate(sorted(runs, key=lambda run: run.finish_s)):
-        _mark_finish(ax, run, run.finish_s / second, top * (1.1 + 0.12 * row), unit, end)
-    if limited:
-        ax.set_yticks([0, 25, 50, 75, 100])
+    ax.set_ylim(0, BAND * top * len(runs))
     headline, note = headed("The origin's uplink over time", results)
     label = "uplink in use (%)" if limited else "sent by the origin (MB/s)"
     dress(ax, results, headline, f"time ({unit})", label, note)
+    ticks = [0.0, 50.0, 100.0] if limited else [0.0, top]
+    places = [(floor + tick, number(tick)) for floor in floors for tick in ticks]
+    ax.set_yticks([place for place, _ in places], [text for _, text in places])
     return ax
 
 
-def _mark_finish(ax: Axes, run: Shown, finish: float, height: float, unit: str, end: float) -> None:
+def _mark_finish(
+    ax: Axes, run: Shown, finish: float, floor: float, top: float, when: str, end: float
+) -> None:
     early, shade = finish < end / 2, colour(run.backend)
-    ax.plot([finish, finish], [0, height], ":", color=shade, linewidth=2.5)
+    height = floor + top * (1 + BAND) / 2
+    ax.plot([finish, finish], [floor, height], ":", color=shade, linewidth=2.5)
     ax.annotate(
-        f"{name(run.backend)}: last client done, {number(finish)} {unit}",
+        f"{name(run.backend)}: last client done, {when}",
         (finish, height),
         (6 if early else -6, 0),
         textcoords="offset points",

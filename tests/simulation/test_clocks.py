@@ -14,7 +14,7 @@ from host.wire import ACCEPTOR
 
 
 def test_virtual_and_real_time_agree(run_lab: RunLab) -> None:
-    """Within 5 %, at best of four: a machine with other work to do may be late, never early."""
+    """Within 5 % when the machine has time for us, which it is given eight chances to have."""
     rate, size, rounds = 1_500_000.0, 240_000, [0]
 
     async def body(lab: Lab) -> list[float]:
@@ -37,7 +37,7 @@ def test_virtual_and_real_time_agree(run_lab: RunLab) -> None:
     # Another fixed point: the uplink's bytes, the last quantum's second link, and the path.
     assert max(virtual) == pytest.approx(3 * size / rate + 0.01, rel=0.05)
     assert 0.4 < max(virtual) < 0.6
-    for _ in range(4):
+    for _ in range(8):
         real = run_lab(body, clock="real")
         assert max(real) > 0.99 * max(virtual)
         if real == pytest.approx(virtual, rel=0.05):

@@ -17,6 +17,7 @@ from bench.cli import main
 from bench.results import COLUMNS, KEY, load
 
 Bench = Callable[..., tuple[int, str, str]]
+DRAW_ALL = bench.plots.draw_all
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def command(
     monkeypatch.setattr(bench.experiment, "RUN_TRIAL", "bench_fakes:swift")
     monkeypatch.setattr(bench.plots, "draw_all", lambda results, folder: [folder / "load.png"])
     monkeypatch.chdir(tmp_path)
-    handler = signal.getsignal(signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["bench", *arguments])
@@ -38,7 +39,8 @@ def command(
         return code, *capsys.readouterr()
 
     yield run
-    signal.signal(signal.SIGTERM, handler)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 def test_without_a_command_it_helps(command: Bench) -> None:
@@ -164,7 +166,10 @@ def test_show_and_plot(command: Bench) -> None:
             ["run", "quick", "--origin-up", "10 Mbits"],
             "origin_up: '10 Mbits' is not a rate; expected e.g. '10 Mbit/s' or '4 MiB/s'",
         ),
-        (["run", "quick", "--backend", "ftp"], "backends: 'ftp'; expected some of central, p2p"),
+        (
+            ["run", "quick", "--backend", "ftp"],
+            "backends: 'ftp'; expected some of central, p2p, each once",
+        ),
         (["run", "quick", "--clients", "1,x"], "clients: 'x'; expected a whole number"),
         (
             ["run", "quick", "--clock", "wall"],
@@ -177,6 +182,11 @@ def test_show_and_plot(command: Bench) -> None:
         (["run", "quick", "--jobs", "0"], "jobs: 0; expected 1 or more"),
         (["run", "quick", "--jobs", "x"], "Invalid value for '--jobs': "),
         (["run", "quick", "--out", "file"], "file: cannot be made: File exists"),
+        (["run", "quick", "--out", ""], "out: ''; expected the name of a folder"),
+        (
+            ["run", "quick", "--clients", "9" * 30],
+            f"clients: '{'9' * 30}'; expected numbers from 1 to 60,000, each once",
+        ),
         (["run", "--color"], "No such option: --color"),
         (["walk"], "No such command 'walk'."),
         (["show"], "Missing argument 'DIR'"),
@@ -193,6 +203,17 @@ def test_what_is_wrong_gets_one_line_and_exit_2(
     assert err.startswith(f"bench: {line}")
     assert err.count("\n") == 1
     assert err.endswith("\n")
+
+
+def test_pictures_that_cannot_be_written_get_one_line(
+    command: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("run", "quick", "--clients", "1", "--out", "here")
+    monkeypatch.setattr(bench.plots, "draw_all", DRAW_ALL)
+    Path("here", "distribution_time.png").mkdir()
+    code, out, err = command("plot", "here")
+    assert (code, out) == (2, "")
+    assert err == "bench: here: the pictures cannot be written: Is a directory\n"
 
 
 def test_a_failed_run_gets_one_line_and_exit_1(

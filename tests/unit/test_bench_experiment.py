@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import bench.experiment
 import bench.plots
 from bench.catalogue import find
 from bench.experiment import Interrupted
-from bench.results import ResultsError
+from bench.results import KEY, ResultsError
 from bench.scenario import ScenarioError, override
 from bench.sweep import TrialFailed
 
@@ -126,6 +127,7 @@ def test_an_interrupt_keeps_those_that_finished(fake: pytest.MonkeyPatch) -> Non
         ({"colour": "red"}, ScenarioError, "colour: no such field; "),
         ({"jobs": 0}, ScenarioError, "jobs: 0; expected 1 or more"),
         ({"sweep": {"foo": "1"}}, ScenarioError, "foo: no such field; "),
+        ({"out": ""}, ResultsError, "out: ''; expected the name of a folder"),
         ({"out": "file"}, ResultsError, "file: cannot be made: File exists"),
     ],
 )
@@ -137,6 +139,31 @@ def test_what_is_wrong_is_said_before_anything_runs(
     with pytest.raises(error) as refusal:
         bench.run(**{"scenario": "quick", "progress": False} | arguments)  # type: ignore[arg-type]
     assert str(refusal.value).startswith(line)
+
+
+def test_what_the_machine_cannot_hold_is_said_before_anything_runs(
+    fake: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(TrialFailed) as failure:
+        bench.run("quick", clients="1,60000", backend="p2p", out="kept", file_size="1 TiB", jobs=1)
+    line = str(failure.value)
+    assert line.startswith("p2p, N = 60000, seed 1: this run needs ")
+    assert line.endswith("; 0 of 2 runs had finished")
+    assert "\n" not in line
+    assert not Path("kept").exists()
+
+
+def test_a_sweep_of_repeats_adds_no_column(fake: pytest.MonkeyPatch) -> None:
+    results = bench.run(
+        "quick",
+        clients=1,
+        sweep={"repeats": [1, 2], "backends": ["p2p"]},
+        out="kept",
+        progress=False,
+    )
+    assert list(results.runs.columns[:4]) == [*KEY]
+    assert list(results.runs.seed) == [1, 2]
+    assert list(bench.load("kept").summary().runs) == [2]
 
 
 def test_progress_is_a_line_for_each_run_where_there_is_no_terminal(
@@ -197,9 +224,11 @@ def test_importing_bench_imports_nothing_heavy(tmp_path: Path) -> None:
         _ = bench.rum
 
 
-# A plain script, without a main guard.
+# A plain script, without a main guard, that a shell started with `&`: Ctrl-C is ignored.
 SCRIPT = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 from pathlib import Path
 import bench.experiment
 bench.experiment.RUN_TRIAL = "bench_fakes:endless"
@@ -215,13 +244,27 @@ def test_ctrl_c_keeps_what_finished_and_leaves_nothing(
     number: signal.Signals, tmp_path: Path
 ) -> None:
     process = python(SCRIPT, tmp_path)
-    assert process.stdout is not None
+    workers: list[int] = []
+    try:
+        interrupt(process, number, tmp_path, workers)
+    finally:
+        process.kill()
+        process.wait()
+        for worker in workers:
+            with suppress(ProcessLookupError):
+                os.killpg(worker, signal.SIGKILL)  # its child too
+
+
+def interrupt(
+    process: "subprocess.Popen[str]", number: signal.Signals, tmp_path: Path, workers: list[int]
+) -> None:
     assert process.stderr is not None
     # The trial with two clients is running, that with one has finished.
     first = sorted([process.stderr.readline(), process.stderr.readline()])
     assert first[0] == "1/2  p2p, N = 1, seed 1: 12.00 s in 0.2 s\n"
     word, worker, child, workdir = first[1].split()
     assert word == "endless"
+    workers.append(int(worker))
     assert Path(workdir).is_dir()
     process.send_signal(number)
     out, err = process.communicate()

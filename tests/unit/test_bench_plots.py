@@ -152,14 +152,14 @@ def test_lorenz_curves_name_the_gini_of_all_hosts() -> None:
 
 
 def steps(ax: Axes, backend: str) -> tuple[Any, Any]:
-    """(values, edges) of the outline of a backend's rate."""
+    """(values above its band's floor, edges) of the outline of a backend's rate."""
     (outline,) = (
         patch
         for patch in ax.patches
         if to_hex(patch.get_edgecolor()) == colour(backend).lower() and not patch.get_fill()
     )
     data = outline.get_data()
-    return data.values, data.edges
+    return data.values - data.baseline, data.edges
 
 
 def test_uplink_use_is_a_share_of_the_slowed_link() -> None:
@@ -171,6 +171,16 @@ def test_uplink_use_is_a_share_of_the_slowed_link() -> None:
     assert edges[-1] == pytest.approx(shown(results)[0].finish_s / HOUR, rel=1e-12)
     assert values == pytest.approx(np.full(len(values), 99.8), abs=0.2)
     assert ax.get_ylabel() == "uplink in use (%)" and ax.get_xlabel() == "time (h)"
+
+
+def test_no_backends_rate_hides_anothers() -> None:
+    ax = PICTURES["origin_uplink"](measured(kurose_ross()), axes())
+    outlines = {to_hex(p.get_edgecolor()): p.get_data() for p in ax.patches if not p.get_fill()}
+    central, p2p = (outlines[colour(backend).lower()] for backend in ("central", "p2p"))
+    assert p2p.baseline == 0
+    assert max(p2p.values) < central.baseline
+    ticks = [text.get_text() for text in ax.get_yticklabels()]
+    assert sorted(ticks) == sorted(["0", "50", "100"] * 2)
 
 
 def test_unlimited_uplinks_are_drawn_in_megabytes_per_second() -> None:

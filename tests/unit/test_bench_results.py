@@ -9,6 +9,7 @@ from bench_fakes import result_of
 
 import bench.plots
 from bench.catalogue import find
+from bench.plots import PICTURES
 from bench.results import COLUMNS, KEY, Results, ResultsError, collect, load
 from bench.scenario import override_all
 from bench.sweep import trials
@@ -134,6 +135,35 @@ def test_a_folder_without_results(tmp_path: Path) -> None:
     (tmp_path / "meta.json").write_text("{")
     with pytest.raises(ResultsError, match="that `bench run` left; Expecting property name"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("meta", ["[]", "3", '{"sweep": []}'])
+def test_a_meta_that_says_something_else(tmp_path: Path, meta: str) -> None:
+    results().save(tmp_path, pictures=False)
+    (tmp_path / "meta.json").write_text(meta)
+    with pytest.raises(ResultsError, match=r"`bench run` left; meta\.json holds something else$"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("frame", "column"), [("runs", "finish_s"), ("edges", "backend"), ("samples", "peer_up")]
+)
+def test_a_frame_without_a_column(tmp_path: Path, frame: str, column: str) -> None:
+    whole = results({"peer_up": "1 Mbit/s,2 Mbit/s"})
+    setattr(whole, frame, getattr(whole, frame).drop(columns=column))
+    whole.save(tmp_path, pictures=False)
+    with pytest.raises(ResultsError) as error:
+        load(tmp_path)
+    assert str(error.value).endswith(f"left; {frame}.parquet has no column {column}")
+
+
+def test_old_pictures_never_stand_beside_new_frames(tmp_path: Path) -> None:
+    old = [tmp_path / f"{name}.{suffix}" for name in PICTURES for suffix in ("png", "svg")]
+    for picture in [*old, tmp_path / "mine.png"]:
+        picture.touch()
+    results().save(tmp_path, pictures=False)
+    assert not [picture for picture in old if picture.exists()]
+    assert (tmp_path / "mine.png").exists()
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

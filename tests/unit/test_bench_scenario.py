@@ -84,8 +84,8 @@ def test_dump_is_read_back_as_it_was(name: str, tmp_path: Path) -> None:
         ),
         ('"1 MiB"', "true", "file_size: 'True' is not a size; expected e.g. '4 MiB' or '15 Gbit'"),
         ("[1, 2]", '[1, "two"]', "clients: 'two'; expected a whole number"),
-        ("[1, 2]", "[0]", "clients: '0'; expected numbers of 1 or more"),
-        ("[1, 2]", "[]", "clients: ''; expected numbers of 1 or more"),
+        ("[1, 2]", "[0]", "clients: '0'; expected numbers from 1 to 60,000, each once"),
+        ("[1, 2]", "[]", "clients: ''; expected numbers from 1 to 60,000, each once"),
         ("origin_up", "orgin_up", "orgin_up: no such field; did you mean origin_up?"),
         ('file_size = "1 MiB"\n', "", "file_size: missing; expected a size such as '4 MiB'"),
         (
@@ -94,8 +94,12 @@ def test_dump_is_read_back_as_it_was(name: str, tmp_path: Path) -> None:
             "peer_up: '1 Mbit/s, 0 B/s'; expected rates above 0",
         ),
         ("\nfile", '\nclock = "wall"\nfile', "clock: 'wall'; expected one of virtual, paced, real"),
-        ("\nfile", '\nbackends = ["ftp"]\nfile', "backends: 'ftp'; expected some of central, p2p"),
-        ("\nfile", "\nrepeats = 0\nfile", "repeats: '0'; expected 1 or more"),
+        (
+            "\nfile",
+            '\nbackends = ["ftp"]\nfile',
+            "backends: 'ftp'; expected some of central, p2p, each once",
+        ),
+        ("\nfile", "\nrepeats = 0\nfile", "repeats: '0'; expected 1 to 1,000"),
         ("\nfile", "\nrepeats = 1.5\nfile", "repeats: 1.5; expected a whole number"),
         ("\nfile", "\nspeed = nan\nfile", "speed: 'nan'; expected a number above 0"),
         (
@@ -164,7 +168,19 @@ def test_override(field: str, value: object, text: str) -> None:
     [
         ("clients", "1,x", "clients: 'x'; expected a whole number"),
         ("clients", "", "clients: ''; expected a whole number"),
-        ("clients", [], "clients: ''; expected numbers of 1 or more"),
+        ("clients", "2,2", "clients: '2, 2'; expected numbers from 1 to 60,000, each once"),
+        ("clients", 10**30, f"clients: '{10**30}'; expected numbers from 1 to 60,000, each once"),
+        ("backends", "p2p,p2p", "backends: 'p2p, p2p'; expected some of central, p2p, each once"),
+        ("repeats", 10**30, f"repeats: '{10**30}'; expected 1 to 1,000"),
+        ("latency", "1e10 s", "latency: '10000000000 s'; expected a duration from 0 to 1e9 s"),
+        ("join_every", 1e300, "join_every: '1e+300 s'; expected a duration from 0 to 1e9 s"),
+        (
+            "piece_size",
+            "16383 B",
+            "piece_size: '15.999 KiB'; expected a size from 16 KiB to 512 MiB",
+        ),
+        ("piece_size", "1 GiB", "piece_size: '1 GiB'; expected a size from 16 KiB to 512 MiB"),
+        ("clients", [], "clients: ''; expected numbers from 1 to 60,000, each once"),
         ("seed", "-1", "seed: '-1'; expected 0 to 4294967295"),
         ("latency", "5", "latency: '5' is not a duration; expected e.g. '20 ms' or '1 h'"),
         (

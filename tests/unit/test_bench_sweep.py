@@ -52,6 +52,14 @@ def test_fields_that_are_columns_already_can_be_swept() -> None:
     }
 
 
+def test_a_trial_that_comes_twice_is_run_once() -> None:
+    scenario = override_all(find("quick"), {"clients": 1, "backends": "p2p"})
+    plan = trials(scenario, {"repeats": "1,3"})
+    assert [(t.seed, t.repeat) for t in plan] == [(1, 0), (2, 1), (3, 2)]
+    assert len(trials(scenario, {"latency": "20 ms,0.02 s,20 ms"})) == 1
+    assert len(trials(scenario, {"clients": "2,2"})) == 1
+
+
 @pytest.mark.parametrize(
     ("sweep", "line"),
     [

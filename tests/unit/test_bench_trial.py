@@ -1,0 +1,96 @@
+"""bench.trial: small and far runs have the time they need, and progress changes no result."""
+
+import asyncio
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import bench.trial
+from bench.backends import BACKENDS
+from bench.catalogue import find
+from bench.scenario import override_all
+from bench.sweep import Trial, TrialFailed, TrialResult, trials
+from bench.trial import LEAST_DEADLINE_S, ROUNDS, deadline, run_trial
+from central import CentralBackend
+from central.client import Client
+from host.host import Host
+
+
+def only(backend: str, clients: int, **fields: object) -> Trial:
+    changes = {"clients": clients, "backends": backend} | fields
+    (trial,) = trials(override_all(find("quick"), changes))
+    return trial
+
+
+def outcome(trial: Trial, folder: Path) -> tuple[TrialResult, list[float]]:
+    fractions: list[float] = []
+    return run_trial(trial, folder, fractions.append), fractions
+
+
+@pytest.mark.parametrize("backend", ["central", "p2p"])
+@pytest.mark.parametrize(
+    ("size", "latency"), [("1 B", "0"), ("1 KiB", "20 ms"), ("64 KiB", "1 s"), ("0", "1 s")]
+)
+def test_small_and_far_runs_end_in_time(
+    backend: str, size: str, latency: str, tmp_path: Path
+) -> None:
+    result, _ = outcome(only(backend, 2, file_size=size, latency=latency), tmp_path)
+    assert math.isfinite(result.run["finish_s"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_deadline_counts_latency_and_the_slowest_link() -> None:
+    slow = only("central", 2, peer_up="1 KiB/s, 2 KiB/s", latency="2 s", deadline=3)
+    assert deadline(slow, 100.0) == 3 * (100 + ROUNDS * (2 + 16))
+    scaled = only("central", 1, peer_up="1 KiB/s", moved_size="512 KiB")
+    assert deadline(scaled, 100.0) == 20 * (100 + ROUNDS * 32)
+    unlimited = {"origin_up": "unlimited", "peer_up": "unlimited"}
+    assert deadline(only("central", 2, **unlimited), 0.0) == LEAST_DEADLINE_S
+    far = only("central", 2, latency="1 min", **unlimited)
+    assert deadline(far, 0.0) == 20 * ROUNDS * 60
+
+
+def test_a_client_that_never_has_the_file_fails_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Quitter(Client):
+        async def fetch(self, link: str, directory: Path) -> Path:
+            raise asyncio.CancelledError
+
+    class Backend(CentralBackend):
+        def client(self, host: Host) -> Client:
+            return Quitter(host)
+
+    monkeypatch.setattr(bench.trial, "BACKENDS", {"central": lambda scenario: Backend()})
+    trial = only("central", 2)
+    with pytest.raises(TrialFailed) as failure:
+        run_trial(trial, tmp_path, lambda fraction: None)
+    assert str(failure.value) == f"{trial}: client-001: it never had the file"
+
+
+def measures(result: TrialResult) -> list[Any]:
+    run = {name: value for name, value in result.run.items() if name not in MACHINES}
+    clients = [node for node in result.nodes if node["role"] == "client"]
+    return [run, clients, result.samples, result.edges]
+
+
+MACHINES = ("wall_s", "cpu_s", "rss_bytes")
+
+
+@pytest.mark.parametrize("backend", sorted(BACKENDS))
+def test_progress_is_the_share_of_bytes_that_have_come_and_changes_no_result(
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = only(backend, 4)
+    monkeypatch.setattr(bench.trial, "REPORT_EVERY_S", 60.0)
+    unwatched, none = outcome(trial, tmp_path)
+    assert none == []
+    assert unwatched.run["rss_bytes"] > 2**24
+    monkeypatch.setattr(bench.trial, "REPORT_EVERY_S", 0.001)
+    watched, fractions = outcome(trial, tmp_path)
+    assert fractions == sorted(fractions)
+    assert 0 <= fractions[0] < 0.5 < fractions[-1] <= 1
+    assert any(0 < fraction < 1 and fraction * 4 % 1 for fraction in fractions)
+    assert measures(watched) == measures(unwatched)
