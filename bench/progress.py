@@ -4,6 +4,7 @@ The terminal's bar and the lines go to stderr.
 """
 
 import sys
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
@@ -82,8 +83,9 @@ class Gauge(Watch):
         self._finished += 1
         self.progress(index, 1.0)
 
+    @abstractmethod
     def _show(self, completed: float, description: str) -> None:
-        raise NotImplementedError
+        """Draw it."""
 
 
 class Bar(Gauge):

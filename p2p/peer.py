@@ -22,6 +22,9 @@ from p2p.store import describe
 from p2p.swarm import Address, Swarm
 from p2p.upload import Upload
 
+MOST_VISITORS = 256
+"""Callers without a place who may be told of others at a time; further ones are just closed."""
+
 PEER_ID_PREFIX = b"-FL0100-"
 """BEP 20: two letters for the client, four digits for its version."""
 
@@ -194,7 +197,7 @@ class Peer:
             hello = wire.encode_handshake(swarm.infohash, self._id)
             connection.say(hello, self._flush_later)
         connection.opened_at = connection.heard_at = self._host.loop.time()
-        if len(self._visitors) > self._config.connections:
+        if len(self._visitors) > MOST_VISITORS:
             connection.close()
 
     def heard(self, connection: Connection, events: list[wire.Event]) -> None:
