@@ -54,12 +54,13 @@ class Lines(Watch):
         self._finished += 1
         trial = self._trials[index]
         finish = result.run["finish_s"] / trial.scenario.seconds_per_unit
-        print(
+        line = (
             f"{self._finished}/{len(self._trials)}  {trial}: "
-            f"{figure(finish)} {trial.scenario.time_unit} in {result.run['wall_s']:.1f} s",
-            file=sys.stderr,
-            flush=True,
+            f"{figure(finish)} {trial.scenario.time_unit} in {result.run['wall_s']:.1f} s\n"
         )
+        # In one write, newline included: others may write to the same place.
+        sys.stderr.write(line)
+        sys.stderr.flush()
 
 
 class Gauge(Watch):

@@ -94,7 +94,7 @@ def endless(trial: Trial, workdir: Path, report: Report) -> TrialResult:
     if trial.clients == 1:
         return result_of(trial)
     child = os.posix_spawnp("sleep", ["sleep", "600"], os.environ)
-    print(f"endless {os.getpid()} {child} {workdir}", flush=True)
+    print(f"endless {os.getpid()} {child} {workdir}\n", end="", flush=True)
     threading.Event().wait()
     raise AssertionError("unreachable")
 
