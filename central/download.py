@@ -16,7 +16,7 @@ from central.errors import TransferError
 from central.link import Link
 from host.host import Host
 
-BUFFER_MIN, BUFFER_MAX = 64 * 1024, 1024 * 1024
+BUFFER_MIN, BUFFER_MAX = 64 * 1024, 2 * 1024 * 1024
 
 
 class Download(asyncio.BufferedProtocol):
