@@ -90,6 +90,8 @@ class Host:
 
         def accepted(peer: MeteredSocket, remote: Address) -> None:
             wire = self.network.accepted(remote, listener.address)
+            if wire is not None:
+                peer.remote = self.network.label(wire.hosts[CONNECTOR])
             # The acceptor has the connection when the handshake's third segment arrives.
             delay = wire.round_trip() + wire.latency(ACCEPTOR) if wire is not None else 0.0
             self._attach(peer, factory, wire, ACCEPTOR, delay)
@@ -125,6 +127,8 @@ class Host:
             except BlockingIOError:
                 pass
             wire = self.network.connecting(self, sock.getsockname(), remote)
+            if wire is not None:
+                sock.remote = self.network.label(wire.hosts[ACCEPTOR])
             writable = self.loop.create_future()
             self.loop.add_writer(sock, _settle, writable)
             try:

@@ -63,6 +63,10 @@ class Network:
         host = self._by_address.get(address)
         return address if host is None else host.name
 
+    def label(self, host: Attached) -> str:
+        """What a meter calls a host of this network: its address, or its name if all share one."""
+        return host.name if self._block.shared else host.address
+
     def port(self, wished: int) -> int:
         """The port to bind: the wished one, or any where hosts share an address."""
         return 0 if self._block.shared else wished

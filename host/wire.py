@@ -30,6 +30,7 @@ class Attached(Protocol):
     """What a wire needs of the hosts at its ends."""
 
     name: str
+    address: str
     up: Shaper
     down: Shaper
 

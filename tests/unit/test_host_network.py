@@ -78,6 +78,9 @@ class TestOneAddressForAll:
             near.transport.write(payload(100_000))
             await far.has(100_000)
             assert far.data == payload(100_000)
+            assert dict(a.meter.up_by_remote) == {"b": 100_000}
+            if clock == "virtual":
+                assert dict(b.meter.down_by_remote) == {"a": 100_000}
             datagrams = await a.datagram(5000), await b.datagram(5000)
             await datagrams[0].send(b"x", datagrams[1].sockname)
             assert (await datagrams[1].recv())[0] == b"x"
