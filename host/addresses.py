@@ -13,7 +13,7 @@ FIRST_BLOCK, LAST_BLOCK = 100, 249
 """Three digits each: an address is as long in one block as in another, and so are messages that
 carry it."""
 
-LEASE = (255, 254, 9)
+LEASE = (255, 254, 1033)
 """Third and fourth octet and port of the socket that holds a block."""
 
 
@@ -32,7 +32,7 @@ class AddressBlock:
         for block in range(FIRST_BLOCK, LAST_BLOCK + 1):
             sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             try:
-                sock.bind((f"127.{block}.{LEASE[0]}.{LEASE[1]}", 1024 + LEASE[2]))
+                sock.bind((f"127.{block}.{LEASE[0]}.{LEASE[1]}", LEASE[2]))
             except OSError:
                 sock.close()
                 continue

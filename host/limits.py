@@ -18,7 +18,7 @@ class MachineLimitError(RuntimeError):
 
 
 def ensure_descriptors(needed: int) -> None:
-    """Raise the soft limit on open descriptors to hold `needed` more, or say why it can't be."""
+    """Raise the soft limit to `needed` descriptors and some to spare, or say why it can't be."""
     needed += SPARE_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or needed <= soft:

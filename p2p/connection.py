@@ -102,7 +102,7 @@ class Connection(asyncio.Protocol):
         self.told: dict[tuple[str, int], None] = {}
         """Where other peers listen, as far as we told this one (BEP 11)."""
         self.said_at = 0.0
-        """When we last sent anything."""
+        """When we last sent a message other than a block."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)

@@ -1,4 +1,4 @@
-"""What can go wrong in the peer's codecs, as one small tree of errors."""
+"""What can go wrong in the P2P backend, as one small tree of errors."""
 
 
 class P2PError(Exception):
