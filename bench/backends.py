@@ -52,6 +52,9 @@ def _p2p(scenario: Scenario) -> Backend:
             piece_length=scenario.piece_size,
             connections=scenario.connections,
             upload_slots=scenario.upload_slots,
+            dht=scenario.discovery != "pex",
+            pex=scenario.discovery != "dht",
+            names_itself=scenario.discovery == "pex",
         )
     )
 

@@ -67,6 +67,9 @@ def run(
         Text, _option("peer-down", "RATE,…", "The clients' downlinks, cycled over them.")
     ] = None,
     latency: Annotated[Text, _option("latency", "TIME", "One way, e.g. '20 ms'.")] = None,
+    discovery: Annotated[
+        Text, _option("discovery", "NAME,…", "How peers meet: dht, pex or full; several: compare.")
+    ] = None,
     clock: Annotated[Text, _option("clock", "CLOCK", "virtual, paced or real.")] = None,
     speed: Annotated[
         Text, _option("speed", "X", "Paced: virtual seconds per second, at most.")
@@ -101,8 +104,11 @@ def run(
         "repeats": repeats,
     }
     fields = {field: text for field, text in given.items() if text is not None}
+    swept = _assignments("--sweep", sweep)
+    if discovery is not None:
+        (swept if "," in discovery else fields)["discovery"] = discovery
     chosen = override_all(find(scenario), fields | _assignments("--set", set_))
-    _run(chosen, _assignments("--sweep", sweep), out, jobs, as_json)
+    _run(chosen, swept, out, jobs, as_json)
 
 
 def _run(

@@ -57,6 +57,11 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Most connections that a peer keeps."""
     upload_slots: int = 4
     """Peers that a peer uploads to at a time, the optimistic one apart."""
+    discovery: Literal["dht", "pex", "full"] = "full"
+    """How peers find each other: by the DHT, by peer exchange from the origin on, or by both.
+
+    In the DHT a peer knows any one that started before it; with `pex` the link names the origin.
+    """
     clock: Literal["virtual", "paced", "real"] = "virtual"
     speed: float = 60.0
     """Virtual seconds per second, at most, under the paced clock."""

@@ -294,6 +294,8 @@ def _run_row(trial: Trial, members: list[Member], ideal_s: float) -> dict[str, A
         "mean_finish_s": sum(client.finish_s for client in clients) / len(clients),
         "bound_s": ideal_s,
         "efficiency": ideal_s / finish if finish else math.nan,
+        "overhead_bytes": sum(client.host.meter.down_bytes for client in clients)
+        - len(clients) * int(trial.scenario.transfer_size),
         "origin_up_bytes": origin.host.meter.up_bytes,
         "peer_up_bytes_mean": sum(sent) / len(sent),
         "peer_up_bytes_max": max(sent),

@@ -24,7 +24,11 @@ class Member(Attached, Protocol):
 class Network:
     """Hosts that reach each other over real loopback sockets, on the running event loop."""
 
-    def __init__(self, *, seed: int = 0, bucket_s: float = 1.0) -> None:
+    def __init__(self, *, seed: int = 0, bucket_s: float = 1.0, address: str | None = None) -> None:
+        """`address` is for a program on the real clock that is itself the one host: all it opens
+        is bound there (0.0.0.0: to every address of this computer), with the ports it wishes.
+        `bucket_s`: seconds of an entry in the meters' series; infinite keeps one entry for ever.
+        """
         self.loop = asyncio.get_running_loop()
         self.virtual = isinstance(self.loop, VirtualLoop)
         self.hosts: dict[str, Member] = {}
@@ -32,7 +36,7 @@ class Network:
         self.bucket_s = bucket_s
         self._seed = seed
         self._start = self.loop.time()
-        self._block = AddressBlock.lease()
+        self._block = AddressBlock.lease() if address is None else AddressBlock.only(address)
         self._by_address: dict[str, Member] = {}
         self._listening: dict[Address, Member] = {}
         self._opening: dict[tuple[Address, Address], Wire] = {}
@@ -69,7 +73,7 @@ class Network:
 
     def port(self, wished: int) -> int:
         """The port to bind: the wished one, or any where hosts share an address."""
-        return 0 if self._block.shared else wished
+        return self._block.port(wished)
 
     async def close(self) -> None:
         """Close every host, then give the addresses back."""

@@ -4,26 +4,41 @@ from __future__ import annotations
 
 from host.host import Host
 from p2p.config import PeerConfig
+from p2p.gossip import Address
 from p2p.peer import Peer
 
 
 class P2PBackend:
-    """Makes the nodes of a peer-to-peer run; none of them is special."""
+    """Makes the nodes of a peer-to-peer run; none of them is special.
+
+    A peer that starts knows one other, any of those that have started before it, as its way into
+    the DHT.
+    """
 
     name = "p2p"
 
     def __init__(self, config: PeerConfig | None = None) -> None:
         self._config = config or PeerConfig()
+        self._peers: list[Peer] = []
 
     def origin(self, host: Host) -> Peer:
         """The peer that has the file first."""
-        return Peer(host, self._config)
+        return self._peer(host)
 
     def client(self, host: Host) -> Peer:
         """A peer that wants the file."""
-        return Peer(host, self._config)
+        return self._peer(host)
 
     def descriptors(self, clients: int) -> int:
         """Open descriptors that a run with so many clients needs."""
         peers = clients + 1
-        return peers * (min(clients, self._config.connections) + 6)
+        return peers * (min(clients, self._config.connections) + 7)
+
+    def _peer(self, host: Host) -> Peer:
+        def way_in() -> list[Address]:
+            there = [peer.address for peer in self._peers if peer.started]
+            return [host.rng.choice(there)] if there else []
+
+        peer = Peer(host, self._config, way_in)
+        self._peers.append(peer)
+        return peer

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from p2p.gossip import PEX_INTERVAL_S
 from p2p.wire import BLOCK
 
 RETRY_S = (5.0, 15.0, 60.0, 300.0)
 """Seconds until an address is called again, by how often it was called in vain."""
+
+ANNOUNCE_S = 900.0
+"""Seconds between two announcements to the DHT: half the time for which nodes keep one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +32,19 @@ class PeerConfig:
     """Peers unchoked for what they give; one more is unchoked at random (BEP 3)."""
 
     port: int = 6881
-    """TCP port to listen at."""
+    """Port to listen at: TCP, and UDP for the DHT."""
+
+    dht: bool = True
+    """Whether the peer is a node of the DHT, finds others there and announces itself (BEP 5)."""
+
+    pex: bool = True
+    """Whether the peer names others to those that it is connected to (BEP 11)."""
+
+    names_itself: bool = True
+    """Whether the link to a published file has our address (x.pe)."""
+
+    patience_s: float = 60.0
+    """Seconds without any peer, and none left to call, after which a fetch fails."""
 
     def rechoke_s(self, uplink: float) -> float:
         """Seconds between rechokes: BEP 3's, or time for a peer to show its rate."""
@@ -40,7 +56,7 @@ class PeerConfig:
 
     def gossip_s(self, uplink: float) -> float:
         """Seconds between peer exchange messages to one peer (a minute or more, BEP 11)."""
-        return max(60.0, 20 * BLOCK / uplink)
+        return max(PEX_INTERVAL_S, 20 * BLOCK / uplink)
 
     def keep_alive_s(self, uplink: float) -> float:
         """Seconds of silence after which a keep-alive is due (BEP 3 closes after 120)."""
@@ -59,6 +75,18 @@ class PeerConfig:
         A peer whose uplink is like ours may have this many blocks of others to send before.
         """
         return max(60.0, 16 * self.connections * BLOCK / uplink)
+
+    def search_s(self, uplink: float, searches: int) -> float:
+        """Seconds until the DHT is asked again, the `searches` before having found too few."""
+        return min(5.0 * 3.0 ** (searches - 1), ANNOUNCE_S) * max(1.0, BLOCK / uplink)
+
+    def announce_s(self, uplink: float) -> float:
+        """Seconds between two announcements to the DHT by who needs no more peers."""
+        return ANNOUNCE_S * max(1.0, BLOCK / uplink)
+
+    def lonely_s(self, uplink: float) -> float:
+        """Seconds without any peer after which a fetch fails."""
+        return self.patience_s * max(1.0, BLOCK / uplink)
 
     def retry_s(self, uplink: float, attempts: int) -> float:
         """Seconds until an address is called again that was called in vain `attempts` times."""

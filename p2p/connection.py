@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
 from p2p import wire
+from p2p.announcement import Announcement
 from p2p.errors import P2PError
 from p2p.extension import ExtendedHandshake
+from p2p.gossip import Gossip
 from p2p.picker import Block
 
 WRITE_AHEAD = 256 * 1024
 """Bytes that may wait in a transport whose link is unlimited: a few of the kernel's reads."""
+
+MOST_UNREAD = 4 * 1024 * 1024
+"""Bytes that may wait for a peer that does not read; then the connection ends."""
+
+EXTENSIONS = ("ut_metadata", "ut_pex")
+"""The extension messages that we send; what else a peer takes is not kept."""
 
 REQUEST_QUEUE = 500
 """Requests that a peer may have waiting with us, as in Transmission."""
@@ -43,70 +51,80 @@ class Owner(Protocol):
 class Connection(asyncio.Protocol):
     """What we know of one other peer, and the means to say something to it."""
 
+    transport: asyncio.Transport | None = None
+    paused = False
+    """True while the transport's buffer is too full for another block, and at the end."""
+    address = ("", 0)
+    """The far end's, once the connection is there."""
+    called: tuple[str, int] | None = None
+    """The address that we called to open this connection."""
+    opened_at = 0.0
+    heard_at = math.inf
+    """When the peer last said anything, once the connection is there."""
+    said_at = 0.0
+    """When we last sent a message other than a block."""
+
+    joined = False
+    """True once both handshakes are exchanged and the swarm has it."""
+    peer_id = b""
+    extended = False
+    """Whether the peer speaks the extension protocol (BEP 10)."""
+    fast = False
+    """Whether the peer speaks the Fast extension (BEP 6), as we do."""
+    listens_at: tuple[str, int] | None = None
+    """Where others can reach this peer, once it is known."""
+    metadata_size: int | None = None
+
+    pieces = 0
+    """How many pieces the peer has."""
+    useful = 0
+    """How many of them we still want."""
+    choked_by = True
+    interested = False
+    """We in them."""
+    depth = 2
+    """How many requests may be under way."""
+    burst, burst_since = 0, 0.0
+    """Blocks that came since that time: what `depth` was last fitted to."""
+    heard_block = 0.0
+    """When the last block came."""
+    gave = 0
+    """Bytes of blocks that it sent since the last rechoke."""
+
+    choking = True
+    wants = False
+    """They in us."""
+    got = 0
+    """Bytes of blocks that we sent it since it was unchoked."""
+
     def __init__(self, owner: Owner, outgoing: bool) -> None:
         self._owner = owner
         self.outgoing = outgoing
         self._decoder = wire.Decoder()
         self._unsent: list[bytes] = []
         self._flushing = False
-        self.transport: asyncio.Transport | None = None
-        self.paused = False
-        """True while the transport's buffer is too full for another block, and at the end."""
-
-        self.called: tuple[str, int] | None = None
-        """The address that we called to open this connection."""
-        self.opened_at = 0.0
-        self.heard_at = math.inf
-        """When the peer last said anything, once the connection is there."""
-        self.joined = False
-        """True once both handshakes are exchanged and the swarm has it."""
-        self.peer_id = b""
-        self.extended = False
-        """Whether the peer speaks the extension protocol (BEP 10)."""
-        self.listens_at: tuple[str, int] | None = None
-        """Where others can reach this peer, once it is known."""
         self.extensions: dict[str, int] = {}
         """What the peer calls the extension messages that it takes."""
-        self.metadata_size: int | None = None
-
+        self.gossip = Gossip()
         self.has = bytearray()
         """1 for every piece that the peer has; empty until the torrent's metainfo is known."""
-        self.announced: list[wire.Have | wire.Bitfield] = []
-        """What the peer said that it has while the number of pieces was not known."""
-        self.pieces = 0
-        """How many pieces the peer has."""
-        self.useful = 0
-        """How many of them we lack."""
-
-        self.choked_by = True
-        self.interested = False
-        """We in them."""
+        self.announcement: Announcement | None = Announcement()
+        """What the peer said that it has; None once it is in `has`."""
         self.asked: dict[Block, float] = {}
         """Blocks requested from the peer and when, oldest first."""
-        self.depth = 2
-        """How many may be under way."""
-        self.burst, self.burst_since = 0, 0.0
-        """Blocks that came since that time: what `depth` was last fitted to."""
-        self.heard_block = 0.0
-        """When the last block came."""
-        self.gave = 0
-        """Bytes of blocks that it sent since the last rechoke."""
-
-        self.choking = True
-        self.wants = False
-        """They in us."""
-        self.queue: deque[Block] = deque()
-        """Blocks that the peer waits for."""
-        self.got = 0
-        """Bytes of blocks that we sent it since it was unchoked."""
-        self.told: dict[tuple[str, int], None] = {}
-        """Where other peers listen, as far as we told this one (BEP 11)."""
-        self.said_at = 0.0
-        """When we last sent a message other than a block."""
+        self.allowed: dict[int, None] = {}
+        """Pieces that it serves us although we are choked (BEP 6)."""
+        self.refused: dict[int, None] = {}
+        """Pieces of which it rejected a request since it last unchoked us (BEP 6)."""
+        self.queue: OrderedDict[Block, None] = OrderedDict()
+        """Blocks that the peer waits for, in order."""
+        self.granted: dict[int, None] = {}
+        """Pieces that we serve it although it is choked (BEP 6)."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self.address = transport.get_extra_info("peername")[:2]
         self._owner.opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -151,14 +169,18 @@ class Connection(asyncio.Protocol):
         self._flushing = False
         if self._unsent and self.transport is not None:
             self.transport.write(b"".join(self._unsent))
+            if self.buffered > MOST_UNREAD:
+                self.transport.abort()
         self._unsent.clear()
 
     def introduced(self, theirs: ExtendedHandshake) -> None:
         """The peer said what it is and takes (BEP 10); later handshakes add to the first."""
-        self.extensions.update(theirs.messages)
+        for name, number in theirs.messages.items():
+            if name in EXTENSIONS:
+                self.extensions[name] = number
         self.metadata_size = theirs.metadata_size or self.metadata_size
         if theirs.listen_port and self.listens_at is None and self.transport is not None:
-            self.listens_at = (self.transport.get_extra_info("peername")[0], theirs.listen_port)
+            self.listens_at = (self.address[0], theirs.listen_port)
 
     def takes(self, extension: str) -> bool:
         """Whether the peer understands that extension message."""

@@ -45,12 +45,14 @@ class Dialer:
         self._gave_up = gave_up
         self._own = own
         self._candidates: dict[Address, _Candidate] = {}
+        self._banned: dict[Address, None] = {}
         self._calls: dict[asyncio.Task[None], None] = {}
 
     def learn(self, addresses: Iterable[Address]) -> None:
         """Remember where peers listen, and call some of them."""
         for address in addresses:
-            if address != self._own and len(self._candidates) < MAX_CANDIDATES:
+            barred = address == self._own or address in self._banned
+            if not barred and len(self._candidates) < MAX_CANDIDATES:
                 self._candidates.setdefault(address, _Candidate())
         if not self._candidates:
             self._gave_up()
@@ -87,17 +89,24 @@ class Dialer:
             connection.connection_lost(None)
             raise
 
-    def hung_up(self, address: Address, *, answered: bool, useful: bool) -> None:
+    @property
+    def exhausted(self) -> bool:
+        """True when nobody is left to call, now or later."""
+        return not self._candidates
+
+    def hung_up(self, address: Address, *, answered: bool, useful: bool, banned: bool) -> None:
         """The connection to this address has ended; it is tried again later.
 
-        An address that does not even answer is given up in the end.
+        An address that is banned is not, and one that does not even answer is given up in the end.
         """
         candidate = self._candidates.get(address)
         if candidate is None or not candidate.connected:
             return
         candidate.connected = False
         candidate.attempts = 1 if useful else candidate.attempts + 1
-        if candidate.attempts > len(RETRY_S) and not answered:
+        if banned:
+            self._banned[address] = None
+        if banned or (candidate.attempts > len(RETRY_S) and not answered):
             del self._candidates[address]
             if not self._candidates:
                 self._gave_up()

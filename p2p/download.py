@@ -1,7 +1,7 @@
 """The downloading half of a swarm: what to ask of whom, and what becomes of the blocks.
 
-Follows BEP 3; the pipeline of requests is Cohen's (2003, section 2.3), its depth grows with the
-rate that a peer shows and with the time that it takes to answer.
+Follows BEP 3 and BEP 6; the pipeline of requests is Cohen's (2003, section 2.3), its depth grows
+with the rate that a peer shows and with the time that it takes to answer.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from p2p.errors import WireError
 from p2p.metainfo import Metainfo
 from p2p.picker import Block, Picker
 from p2p.store import Store
+from p2p.suspects import Suspects
 
 QUEUE_TIME_S = 1.0
 """Seconds of a peer's rate to have under way: more than any round trip (libtorrent keeps 3)."""
@@ -32,6 +33,9 @@ OVERDUE = 2.0
 
 HASTE_S = 0.1
 """Seconds that every request is given at least, however fast the answers were so far."""
+
+MOST_ALLOWED = 100
+"""Pieces of a peer's allowed fast set that are remembered; libtorrent's default set has 5."""
 
 
 class Mates(Protocol):
@@ -59,14 +63,19 @@ class Mates(Protocol):
 class Download:
     """Fetches the pieces of one torrent from the peers of a swarm."""
 
-    def __init__(self, host: Host, metainfo: Metainfo, store: Store, swarm: Mates) -> None:
+    def __init__(
+        self, host: Host, metainfo: Metainfo, store: Store, swarm: Mates, have: bytearray
+    ) -> None:
+        """`have`: a byte for each piece, 1 if the store has it."""
         self._host = host
         self._metainfo = metainfo
         self._store = store
         self._swarm = swarm
-        self.picker = Picker(metainfo.piece_count, metainfo.piece_size, host.rng)
+        self.picker = Picker(have, store.wanted, metainfo.piece_size, host.rng)
+        self.received = 0
+        """Bytes of blocks that came, those thrown away included."""
         self._pieces: dict[int, bytearray] = {}
-        self._sources: dict[int, dict[Connection, None]] = {}
+        self._suspects: Suspects[Connection] = Suspects()
         self._only: dict[int, Connection] = {}
         """Pieces that several peers gave and that were wrong: each is asked of one of them now."""
         self._storing: dict[asyncio.Future[bool], None] = {}
@@ -78,27 +87,28 @@ class Download:
 
     def meets(self, peer: Connection) -> None:
         """A peer is connected, or the metainfo is known: note what it said it has."""
-        peer.has = bytearray(self._metainfo.piece_count)
-        for message in peer.announced:
-            if isinstance(message, wire.Bitfield):
-                self.bitfield(peer, message)
-            else:
-                self.have(peer, message)
-        peer.announced.clear()
+        assert peer.announcement is not None
+        self._has(peer, peer.announcement.flags(self._metainfo.piece_count))
+        peer.announcement = None
         self.ask(peer)
 
-    def bitfield(self, peer: Connection, message: wire.Bitfield) -> None:
-        has = wire.unpack_bitfield(message.bits, self._metainfo.piece_count)
+    def bitfield(self, peer: Connection, bits: bytes) -> None:
+        self._has(peer, wire.unpack_bitfield(bits, self._metainfo.piece_count))
+
+    def have_all(self, peer: Connection) -> None:
+        if peer.pieces < self._metainfo.piece_count:
+            self._has(peer, bytearray(b"\1" * self._metainfo.piece_count))
+
+    def _has(self, peer: Connection, has: bytearray) -> None:
         self.picker.left_swarm(peer.has)
         self.picker.joined(has)
         peer.has = has
         peer.pieces = sum(has)
-        have = self.picker.have
-        peer.useful = sum(1 for theirs, ours in zip(has, have, strict=True) if theirs > ours)
+        pairs = zip(has, self.picker.lacks, strict=True)
+        peer.useful = sum(1 for theirs, lacks in pairs if theirs and lacks)
         self._show_interest(peer)
 
-    def have(self, peer: Connection, message: wire.Have) -> None:
-        index = message.index
+    def have(self, peer: Connection, index: int) -> None:
         if index >= len(peer.has):
             raise WireError(f"piece {index}: expected less than {len(peer.has)}")
         if peer.has[index]:
@@ -106,16 +116,33 @@ class Download:
         peer.has[index] = 1
         peer.pieces += 1
         self.picker.gained(index)
-        if not self.picker.have[index]:
+        if self.picker.lacks[index]:
             peer.useful += 1
             self._show_interest(peer)
 
     def choked(self, peer: Connection) -> None:
-        """The peer will not serve what we asked for."""
-        self._give_back(peer)
+        """The peer will not serve what we asked for; one that speaks BEP 6 says so of each."""
+        if not peer.fast:
+            self._give_back(peer)
+
+    def rejected(self, peer: Connection, message: wire.Reject) -> None:
+        """The peer will not serve this request, and would hardly serve it again at once."""
+        block = Block(message.index, message.begin, message.length)
+        if peer.asked.pop(block, None) is None:
+            return
+        peer.refused[block.piece] = None
+        if self._only.get(block.piece) is peer:
+            del self._only[block.piece]
+        self._lets_go(peer, [block])
+
+    def allowed(self, peer: Connection, index: int) -> None:
+        """The peer serves us this piece even when we are choked."""
+        if len(peer.allowed) < MOST_ALLOWED:
+            peer.allowed[index] = None
 
     def unchoked(self, peer: Connection) -> None:
         """The peer will serve what we ask for."""
+        peer.refused.clear()
         peer.heard_block = peer.burst_since = self._host.loop.time()
         peer.burst = 0
 
@@ -126,6 +153,7 @@ class Download:
 
     def block(self, peer: Connection, message: wire.Piece) -> None:
         block = Block(message.index, message.begin, len(message.data))
+        self.received += block.length
         now = self._host.loop.time()
         asked_at = peer.asked.pop(block, None)
         if asked_at is not None:
@@ -148,7 +176,7 @@ class Download:
     def ask(self, peer: Connection) -> None:
         """Fill the pipeline of requests to a peer that lets us."""
         room = peer.depth - len(peer.asked)
-        if peer.choked_by or room <= 0 or not peer.useful:
+        if room <= 0 or not peer.useful or (peer.choked_by and not peer.allowed):
             return
         blocks = self.picker.pick(self._offers(peer), room)
         # A block that is late because our own downlink is full is not quicker from elsewhere.
@@ -162,10 +190,16 @@ class Download:
     def _offers(self, peer: Connection) -> bytearray:
         """The pieces that may be asked of the peer."""
         barred = [index for index, only in self._only.items() if only is not peer]
-        if not barred:
+        if peer.choked_by:
+            has = bytearray(len(peer.has))
+            for index in peer.allowed:
+                if index < len(has):
+                    has[index] = peer.has[index]
+        elif barred or peer.refused:
+            has = bytearray(peer.has)
+        else:
             return peer.has
-        has = bytearray(peer.has)
-        for index in barred:
+        for index in (*barred, *peer.refused):
             has[index] = 0
         return has
 
@@ -210,10 +244,13 @@ class Download:
     def _give_back(self, peer: Connection) -> None:
         for index in [index for index, only in self._only.items() if only is peer]:
             del self._only[index]
-        if not peer.asked:
-            return
         blocks = list(peer.asked)
         peer.asked.clear()
+        if blocks:
+            self._lets_go(peer, blocks)
+
+    def _lets_go(self, peer: Connection, blocks: list[Block]) -> None:
+        """These blocks will not come from the peer: ask others for them."""
         self.picker.returned(blocks)
         for other in self._swarm.mates():
             if other is not peer:
@@ -248,22 +285,19 @@ class Download:
     def _keep(self, peer: Connection, block: Block, data: bytes | memoryview) -> None:
         piece = self._pieces.get(block.piece)
         if piece is None:
-            piece = bytearray(self._metainfo.piece_size(block.piece))
-            self._pieces[block.piece] = piece
-            self._sources[block.piece] = {}
+            piece = self._pieces[block.piece] = bytearray(self._metainfo.piece_size(block.piece))
         piece[block.begin : block.begin + block.length] = data
-        self._sources[block.piece][peer] = None
+        self._suspects.gave(peer, block)
 
     def _check(self, index: int) -> None:
         """Verify and store a whole piece; off the loop where the clock is real."""
         piece = self._pieces.pop(index)
         storing = self._host.loop.run_in_executor(None, self._store.put, index, piece)
         self._storing[storing] = None
-        storing.add_done_callback(lambda done: self._stored(index, done))
+        storing.add_done_callback(lambda done: self._stored(index, piece, done))
 
-    def _stored(self, index: int, storing: asyncio.Future[bool]) -> None:
+    def _stored(self, index: int, piece: bytearray, storing: asyncio.Future[bool]) -> None:
         del self._storing[storing]
-        sources = self._sources.pop(index)
         if storing.cancelled():
             return
         if error := storing.exception():
@@ -271,8 +305,10 @@ class Download:
             return
         self._only.pop(index, None)
         if not storing.result():
-            self._wrong(index, list(sources))
+            self._wrong(index, piece)
             return
+        for liar in self._suspects.right(index, piece):
+            self._swarm.ban(liar)
         self.picker.verified(index)
         for peer in self._swarm.mates():
             if peer.has[index]:
@@ -282,14 +318,15 @@ class Download:
         if not self.picker.left:
             self._swarm.complete()
 
-    def _wrong(self, index: int, sources: list[Connection]) -> None:
+    def _wrong(self, index: int, piece: bytearray) -> None:
         """The piece's hash is wrong: drop who gave it, or find out which of them it was."""
         self.picker.failed(index)
-        if len(sources) == 1:
-            self._swarm.ban(sources[0])
-        elif here := [
-            peer for peer in self._swarm.mates() if peer in sources and not peer.choked_by
-        ]:
+        liars = self._suspects.wrong(index, piece)
+        for liar in liars:
+            self._swarm.ban(liar)
+        sources = self._suspects.sources(index)
+        here = [mate for mate in self._swarm.mates() if mate in sources and not mate.choked_by]
+        if here and not liars:
             self._only[index] = self._host.rng.choice(here)
         for peer in self._swarm.mates():
             self.ask(peer)

@@ -19,3 +19,19 @@ class MagnetError(P2PError):
 
 class WireError(P2PError):
     """A peer broke the protocol; the connection to it must be closed."""
+
+
+class KrpcError(P2PError):
+    """A datagram that is not a message between DHT nodes."""
+
+
+class NotFoundError(P2PError):
+    """What was asked for is not there: a file, or a peer that has the torrent."""
+
+
+class CorruptError(P2PError):
+    """What lies on disk is not what the torrent says."""
+
+
+class DiskError(P2PError):
+    """The disk does not take or give what it should; what is proven stays for another try."""

@@ -3,7 +3,7 @@
 import hashlib
 import struct
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from typing import TypeAlias
 
 from p2p.bencode import Encodable, Value, decode_prefix, encode
@@ -15,6 +15,9 @@ MAX_METADATA = 3 * 1024 * 10240  # bytes; libtorrent, settings_pack.max_metadata
 MAX_EXTENSIONS = 255  # their ids are a byte each and 0 is taken (BEP 10)
 MAX_PEX = 50
 """Peers in each list of one message (BEP 11)."""
+MAX_CLIENT = 128  # characters of a client's name that are kept: any real one, on one line
+SEED = 0x02
+"""The flag of a peer that has everything (BEP 11)."""
 
 _MAX_NUMBER = 2**31 - 1
 _PEER = struct.Struct(">4sH")
@@ -32,6 +35,8 @@ class ExtendedHandshake:
     """Bytes of the info dict, from a peer that has it."""
     request_queue: int | None = None
     """Requests that the peer keeps without dropping any."""
+    your_ip: str | None = None
+    """The address, IPv4 or IPv6, that the receiver has in the sender's eyes."""
 
 
 @dataclass(frozen=True)
@@ -59,23 +64,36 @@ class MetadataReject:
 
 @dataclass(frozen=True)
 class Pex:
-    """Peers that the sender connected to and lost since its last message: (IPv4, port)."""
+    """Peers that the sender connected to and lost since its last message: (IPv4, port).
+
+    Raises ValueError unless there are as many flags as peers added, or none at all.
+    """
 
     added: tuple[tuple[str, int], ...] = ()
     dropped: tuple[tuple[str, int], ...] = ()
+    flags: tuple[int, ...] = ()
+    """What each peer added is: SEED and other bits of BEP 11; left out: 0 for each."""
+
+    def __post_init__(self) -> None:
+        if not self.flags:
+            object.__setattr__(self, "flags", (0,) * len(self.added))
+        if len(self.flags) != len(self.added):
+            raise ValueError(f"{len(self.flags)} flags: expected one for each peer added")
 
 
 MetadataMessage: TypeAlias = MetadataRequest | MetadataData | MetadataReject
 
 
 def encode_handshake(handshake: ExtendedHandshake) -> bytes:
-    """The payload of extended message 0."""
+    """The payload of extended message 0. Raises ValueError if `your_ip` is no address."""
+    your_ip = handshake.your_ip
     fields: dict[str, Encodable | None] = {
         "m": handshake.messages,
         "metadata_size": handshake.metadata_size,
         "p": handshake.listen_port,
         "reqq": handshake.request_queue,
         "v": handshake.client,
+        "yourip": None if your_ip is None else ip_address(your_ip).packed,
     }
     return encode({key: value for key, value in fields.items() if value is not None})
 
@@ -88,15 +106,13 @@ def decode_handshake(payload: bytes) -> ExtendedHandshake:
         raise WireError("extension handshake: expected a dict under m")
     if len(names) > MAX_EXTENSIONS:
         raise WireError(f"extension handshake: expected at most {MAX_EXTENSIONS} names under m")
-    client = fields.get(b"v")
-    if client is not None and not isinstance(client, bytes):
-        raise WireError("extension handshake: expected a string under v")
     return ExtendedHandshake(
         messages={_text(name): _number(names, name, 255) for name in names},
         listen_port=_stated(fields, b"p", 65535),
-        client=None if client is None else _text(client),
+        client=_client(_string(fields, b"v")) if b"v" in fields else None,
         metadata_size=_stated(fields, b"metadata_size", MAX_METADATA),
         request_queue=_stated(fields, b"reqq", _MAX_NUMBER),
+        your_ip=_address(fields),
     )
 
 
@@ -133,27 +149,36 @@ def decode_metadata(payload: bytes) -> MetadataMessage | None:
 def encode_pex(pex: Pex) -> bytes:
     """The payload of a ut_pex message.
 
-    Raises ValueError for more than MAX_PEX peers in a list and for what is not IPv4.
+    Raises ValueError for more than MAX_PEX peers in a list, for what is not IPv4 and for flags
+    that are no byte.
     """
     if max(len(pex.added), len(pex.dropped)) > MAX_PEX:
         raise ValueError(f"expected at most {MAX_PEX} peers in a list")
     return encode(
         {
             "added": _pack_peers(pex.added),
-            "added.f": bytes(len(pex.added)),
+            "added.f": bytes(pex.flags),
             "dropped": _pack_peers(pex.dropped),
         }
     )
 
 
 def decode_pex(payload: bytes) -> Pex:
-    """Read the payload of a ut_pex message; IPv6 peers and flags are ignored. Raises WireError.
+    """Read the payload of a ut_pex message; IPv6 peers are ignored. Raises WireError.
 
     Peers beyond MAX_PEX in a list are dropped, not refused: BEP 11 lets the first message be
-    longer, and libtorrent sends up to 100.
+    longer, and libtorrent sends up to 100. So are those with port 0, which nobody can call. Flags
+    that are missing are 0. A peer may be in both lists, when it came and went.
     """
     fields = _decode(payload)
-    return Pex(_peers(fields, b"added"), _peers(fields, b"dropped"))
+    added = _peers(fields, b"added")
+    flags = _string(fields, b"added.f")[: len(added)].ljust(len(added), b"\0")
+    known = [(peer, flag) for peer, flag in zip(added, flags, strict=True) if peer[1]]
+    return Pex(
+        added=tuple(peer for peer, _ in known),
+        dropped=tuple(peer for peer in _peers(fields, b"dropped") if peer[1]),
+        flags=tuple(flag for _, flag in known),
+    )
 
 
 class MetadataAssembly:
@@ -205,12 +230,30 @@ def _pack_peers(peers: tuple[tuple[str, int], ...]) -> bytes:
     return b"".join(IPv4Address(host).packed + port.to_bytes(2, "big") for host, port in peers)
 
 
-def _peers(fields: dict[bytes, Value], key: bytes) -> tuple[tuple[str, int], ...]:
-    compact = fields.get(key, b"")
-    if not isinstance(compact, bytes) or len(compact) % _PEER.size:
+def _peers(fields: dict[bytes, Value], key: bytes) -> list[tuple[str, int]]:
+    compact = _string(fields, key)
+    if len(compact) % _PEER.size:
         raise WireError(f"ut_pex: expected {_PEER.size} bytes a peer under {key.decode()}")
     peers = _PEER.iter_unpack(compact[: MAX_PEX * _PEER.size])
-    return tuple((str(IPv4Address(address)), port) for address, port in peers)
+    return [(str(IPv4Address(address)), port) for address, port in peers]
+
+
+def _string(fields: dict[bytes, Value], key: bytes) -> bytes:
+    value = fields.get(key, b"")
+    if not isinstance(value, bytes):
+        raise WireError(f"extension message: expected a string under {key.decode()}")
+    return value
+
+
+def _client(raw: bytes) -> str:
+    return _text(raw[: 4 * MAX_CLIENT])[:MAX_CLIENT]  # UTF-8 takes four bytes at most
+
+
+def _address(fields: dict[bytes, Value]) -> str | None:
+    packed = _string(fields, b"yourip")
+    if len(packed) not in (0, 4, 16):
+        raise WireError("extension handshake: expected 4 or 16 bytes under yourip")
+    return str(ip_address(packed)) if packed else None
 
 
 def _decode(payload: bytes) -> dict[bytes, Value]:

@@ -1,4 +1,4 @@
-"""Magnet links that name a torrent by its infohash, and peers that have it (BEP 9)."""
+"""Magnet links: a torrent by its infohash, peers that have it, files to select (BEP 9, BEP 53)."""
 
 import base64
 import ipaddress
@@ -11,9 +11,13 @@ from p2p.errors import MagnetError
 MAX_TEXT = 8 * 1024  # characters; the request line that web servers commonly accept
 MAX_PEERS = 200  # libtorrent, num_want: the peers it asks a tracker for
 MAX_LENGTH = 2**63 - 1  # bytes; what a bencoded length can say
+MAX_FILE = 10_000  # libtorrent, the highest file index that a link can select
+MAX_SELECTED = MAX_FILE + 1  # files; as many as can be selected once each
 
 _SCHEME = "magnet:?"
 _TOPIC = "urn:btih:"
+_TOPIC_V2 = "urn:btmh:"
+_RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _PEER = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]+)):([0-9]{1,5})", re.ASCII)
 
@@ -30,6 +34,8 @@ class Magnet:
     """Bytes of the file."""
     peers: tuple[tuple[str, int], ...] = ()
     """Host name or address (IPv6 without brackets), and port."""
+    select: tuple[tuple[int, int], ...] = ()
+    """The files to fetch: first and last of each run of them, from 0 on; none: all."""
 
     def __post_init__(self) -> None:
         if len(self.infohash) != 20:
@@ -43,6 +49,11 @@ class Magnet:
                 raise MagnetError(f"x.pe: expected a host name or address, found {host[:40]!r}")
             if not 0 < port < 65536:
                 raise MagnetError(f"x.pe: expected a port from 1 to 65535, found {port}")
+        for first, last in self.select:
+            if not 0 <= first <= last <= MAX_FILE:
+                raise MagnetError(f"so: expected files 0 to {MAX_FILE}, found {first}-{last}")
+        if sum(last - first + 1 for first, last in self.select) > MAX_SELECTED:
+            raise MagnetError(f"so: expected at most {MAX_SELECTED} files")
 
     def __str__(self) -> str:
         fields = [("xt", _TOPIC + self.infohash.hex())]
@@ -50,13 +61,19 @@ class Magnet:
             fields.append(("dn", self.name))
         if self.length is not None:
             fields.append(("xl", str(self.length)))
+        if self.select:
+            fields.append(("so", ",".join(map(_write_range, self.select))))
         for host, port in self.peers:
             fields.append(("x.pe", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"))
-        return _SCHEME + urlencode(fields, safe=":[]", quote_via=quote)
+        return _SCHEME + urlencode(fields, safe=":[],", quote_via=quote)
 
 
 def parse(text: str) -> Magnet:
-    """Read a magnet link; keys that are not understood are ignored. Raises MagnetError."""
+    """Read a magnet link. Raises MagnetError.
+
+    Keys that are not understood are ignored, trackers (tr) and web seeds (ws) among them, and so
+    is the BitTorrent v2 hash of a link that has both.
+    """
     if len(text) > MAX_TEXT:
         raise MagnetError(f"magnet link of {len(text)} characters: expected at most {MAX_TEXT}")
     try:
@@ -69,19 +86,22 @@ def parse(text: str) -> Magnet:
     fields: dict[str, list[str]] = {}
     for key, value in parse_qsl(text[len(_SCHEME) :]):
         fields.setdefault(key, []).append(value)
-    topics = {_infohash(topic) for topic in fields.get("xt", ()) if _is_torrent(topic)}
-    if len(topics) != 1:
-        raise MagnetError(f"expected one infohash (xt={_TOPIC}...), found {len(topics)}")
     return Magnet(
-        infohash=topics.pop(),
+        infohash=_only_infohash(fields.get("xt", [])),
         name=fields.get("dn", [None])[0],
         length=_length(fields["xl"][0]) if "xl" in fields else None,
         peers=tuple(map(_peer, fields.get("x.pe", ()))),
+        select=tuple(_range(part) for text in fields.get("so", ()) for part in text.split(",")),
     )
 
 
-def _is_torrent(topic: str) -> bool:
-    return topic[: len(_TOPIC)].lower() == _TOPIC
+def _only_infohash(topics: list[str]) -> bytes:
+    found = {_infohash(topic) for topic in topics if topic.lower().startswith(_TOPIC)}
+    if not found and any(topic.lower().startswith(_TOPIC_V2) for topic in topics):
+        raise MagnetError(f"xt={_TOPIC_V2}...: BitTorrent v2 is not supported, expected {_TOPIC}")
+    if len(found) != 1:
+        raise MagnetError(f"expected one infohash (xt={_TOPIC}...), found {len(found)}")
+    return found.pop()
 
 
 def _infohash(topic: str) -> bytes:
@@ -97,6 +117,19 @@ def _length(text: str) -> int:
     if not re.fullmatch("[0-9]{1,19}", text):
         raise MagnetError(f"xl: expected a number of bytes, found {text[:40]!r}")
     return int(text)
+
+
+def _range(text: str) -> tuple[int, int]:
+    match = _RANGE.fullmatch(text)
+    if match is None:
+        raise MagnetError(f"so: expected file numbers like 0,2,4-6, found {text[:40]!r}")
+    first, last = match.groups()
+    return int(first), int(last or first)
+
+
+def _write_range(files: tuple[int, int]) -> str:
+    first, last = files
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _peer(text: str) -> tuple[str, int]:

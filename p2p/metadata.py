@@ -7,18 +7,25 @@ from collections.abc import Callable, Iterable
 
 from p2p import extension
 from p2p.connection import Connection
+from p2p.errors import WireError
 from p2p.extension import MetadataAssembly, MetadataData, MetadataReject, MetadataRequest
 from p2p.metainfo import Metainfo
 
+WINDOW = 8
+"""Blocks of metadata asked for at a time: 128 KiB, more than most torrents have."""
+
 
 class MetadataExchange:
-    """One torrent's metainfo, wanted or had; `send` takes (peer, encoded ut_metadata message)."""
+    """One torrent's metainfo, wanted or had.
+
+    `send` takes (peer, encoded ut_metadata message), and says whether there is room for blocks.
+    """
 
     def __init__(
         self,
         infohash: bytes,
         rng: random.Random,
-        send: Callable[[Connection, bytes], None],
+        send: Callable[[Connection, bytes], bool],
         learned: Callable[[Metainfo], None],
     ) -> None:
         self._infohash = infohash
@@ -28,6 +35,7 @@ class MetadataExchange:
         self.metainfo: Metainfo | None = None
         self._teacher: Connection | None = None
         self._assembly: MetadataAssembly | None = None
+        self._unasked: list[int] = []
         self._heard_at = 0.0
         """When the teacher was asked, or sent a part."""
 
@@ -42,8 +50,14 @@ class MetadataExchange:
         self._heard_at = now
         assert self._teacher.metadata_size is not None
         self._assembly = MetadataAssembly(self._infohash, self._teacher.metadata_size)
-        for part in self._assembly.missing():
-            self._send(self._teacher, extension.encode_metadata(MetadataRequest(part)))
+        self._unasked = self._assembly.missing()
+        for _ in range(WINDOW):
+            self._ask_next(self._teacher)
+
+    def _ask_next(self, teacher: Connection) -> None:
+        if self._unasked:
+            part = self._unasked.pop(0)
+            self._send(teacher, extension.encode_metadata(MetadataRequest(part)))
 
     def leaves(self, peer: Connection) -> None:
         """The connection is lost; call `ask` again."""
@@ -65,7 +79,8 @@ class MetadataExchange:
         """
         message = extension.decode_metadata(payload)
         if isinstance(message, MetadataRequest):
-            self._send(peer, extension.encode_metadata(self._answer(message.piece)))
+            if not self._send(peer, extension.encode_metadata(self._answer(message.piece))):
+                raise WireError("more requests for metadata than answers were read")
         elif peer is not self._teacher or self._assembly is None:
             return
         elif isinstance(message, MetadataReject):
@@ -74,6 +89,7 @@ class MetadataExchange:
         elif isinstance(message, MetadataData):
             self._heard_at = now
             self._assembly.add(message.piece, message.data)
+            self._ask_next(peer)
             info = self._assembly.complete()
             if info is not None:
                 self.metainfo = Metainfo.from_info(info)

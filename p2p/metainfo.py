@@ -1,38 +1,50 @@
-"""What a torrent says about its file: name, sizes and the hash of every piece (BEP 3)."""
+"""What a torrent says about its files: names, sizes and the hash of every piece (BEP 3, BEP 47)."""
 
 import hashlib
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from p2p.bencode import Encodable, Value, decode, decode_prefix, encode
 from p2p.errors import BencodeError, MetainfoError
+from p2p.names import check_distinct, check_path, check_torrent_name
 from p2p.wire import BLOCK, MAX_PIECES
 
 HASH_LENGTH = 20
 MAX_TORRENT = 10_000_000  # bytes; libtorrent, load_torrent_limits.max_buffer_size
 MAX_PIECE_LENGTH = 2**29  # bytes; libtorrent stops 16 KiB short of it
-MAX_NAME = 255  # bytes; NAME_MAX of the usual file systems
+MAX_FILES = 375_000  # what libtorrent's 3,000,000 tokens leave when a file has eight
 
 _SMALLEST_PIECE = BLOCK
 _LARGEST_PIECE = 16 * 1024 * 1024
 _MOST_PIECES_WANTED = 1024
 
-_DRIVE = re.compile(r"[A-Za-z]:")
-# Windows opens the device even when an extension, spaces or a stream follow its name.
-_DEVICE = re.compile(
-    r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³]) *([.:].*)?", re.IGNORECASE
-)
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a torrent."""
+
+    path: tuple[str, ...]
+    """Relative to the download directory: (name,), or (name, folder …, file); safe and unique."""
+    length: int
+    """Bytes of the file."""
+    offset: int
+    """Of its first byte in the torrent's data."""
+    padding: bool = False
+    """Zeros that let the next file begin with a piece; never on disk, its path may be anything."""
 
 
 @dataclass(frozen=True)
 class Metainfo:
-    """A torrent of a single file, valid as a whole; make one with a class method below."""
+    """A torrent, valid as a whole; make one with a class method below."""
 
     name: str
-    """Safe to use as a file's name in any directory."""
+    """Of the only file, or of the folder with all of them; safe to use in any directory."""
+    files: tuple[File, ...] = field(repr=False)
+    """In the order of their data; at least one."""
+    multi: bool
+    """Whether the files are in a folder called `name`; that folder may have a single file."""
     length: int
-    """Bytes of the file."""
+    """Bytes of all files, padding included."""
     piece_length: int
     """Bytes of every piece but the last."""
     pieces: bytes = field(repr=False)
@@ -46,12 +58,11 @@ class Metainfo:
     def from_info(cls, info_bytes: bytes) -> "Metainfo":
         """Read a bencoded info dict. Raises MetainfoError."""
         info = _decode_dict(info_bytes)
-        if b"files" in info:
-            raise MetainfoError("torrents of several files are not supported, expected one file")
-        if b"l" in _string(info, b"attr", b""):
-            raise MetainfoError("the torrent's file is a symlink, expected a regular file")
-        name = check_name(_string(info, b"name"))
-        length = _number(info, b"length", 0)
+        if b"pieces" not in info and (b"meta version" in info or b"file tree" in info):
+            raise MetainfoError("the torrent is of version 2 only (BEP 52): expected version 1 too")
+        name = check_torrent_name(_string(info, b"name"))
+        files = _files(name, info)
+        length = files[-1].offset + files[-1].length
         piece_length = _number(info, b"piece length", 1)
         pieces = _string(info, b"pieces")
         if piece_length > MAX_PIECE_LENGTH:
@@ -64,7 +75,8 @@ class Metainfo:
                 f"pieces of {len(pieces)} bytes: expected {count} hashes of {HASH_LENGTH}"
             )
         infohash = hashlib.sha1(info_bytes).digest()
-        return cls(name, length, piece_length, pieces, info_bytes, infohash)
+        multi = b"files" in info
+        return cls(name, files, multi, length, piece_length, pieces, info_bytes, infohash)
 
     @classmethod
     def from_torrent(cls, data: bytes) -> "Metainfo":
@@ -75,15 +87,26 @@ class Metainfo:
 
     @classmethod
     def build(
-        cls, name: str, length: int, piece_length: int, hashes: Iterable[bytes]
+        cls,
+        name: str,
+        content: int | Sequence[tuple[Sequence[str], int]],
+        piece_length: int,
+        hashes: Iterable[bytes],
     ) -> "Metainfo":
-        """Describe a file, given the SHA-1 of each of its pieces. Raises MetainfoError."""
+        """Describe files, given the SHA-1 of each piece. Raises MetainfoError.
+
+        `content` is the length of the only file, or for a folder called `name` the path in it
+        and the length of every file.
+        """
         info: dict[str, Encodable] = {
             "name": name,
-            "length": length,
             "piece length": piece_length,
             "pieces": b"".join(hashes),
         }
+        if isinstance(content, int):
+            info["length"] = content
+        else:
+            info["files"] = [{"path": list(path), "length": length} for path, length in content]
         try:
             return cls.from_info(encode(info))
         except BencodeError as error:
@@ -95,7 +118,7 @@ class Metainfo:
 
     @property
     def piece_count(self) -> int:
-        """How many pieces the file has; an empty file has none."""
+        """How many pieces there are; nothing but empty files has none."""
         return len(self.pieces) // HASH_LENGTH
 
     def piece_size(self, index: int) -> int:
@@ -124,32 +147,6 @@ def choose_piece_length(length: int) -> int:
     return piece_length
 
 
-def check_name(raw: bytes) -> str:
-    """The text of a file's name that a stranger sent, if it can't lead out of its directory.
-
-    Raises MetainfoError; a bad name is never repaired, for two repaired ones could collide.
-    """
-    try:
-        name = raw.decode()
-    except UnicodeDecodeError as error:
-        raise MetainfoError(f"name {raw[:40]!r}: expected UTF-8") from error
-    if len(raw) > MAX_NAME:
-        problem = f"expected at most {MAX_NAME} bytes, found {len(raw)}"
-    elif not name.strip(". "):
-        problem = "expected more than dots and spaces"
-    elif "/" in name or "\\" in name:
-        problem = "expected no path separator"
-    elif any(letter < " " for letter in name):
-        problem = "expected no NUL or other control character"
-    elif _DRIVE.match(name):
-        problem = "expected no drive letter"
-    elif _DEVICE.fullmatch(name):
-        problem = "reserved by Windows, expected another"
-    else:
-        return name
-    raise MetainfoError(f"name {name[:40]!r}: {problem}")
-
-
 def _decode_dict(data: bytes) -> dict[bytes, Value]:
     if len(data) > MAX_TORRENT:
         raise MetainfoError(f"torrent of {len(data)} bytes: expected at most {MAX_TORRENT}")
@@ -175,15 +172,56 @@ def _info_bytes(torrent: bytes) -> bytes:
         raise MetainfoError(f"not bencoded: {error}") from error
 
 
+def _files(name: str, info: dict[bytes, Value]) -> tuple[File, ...]:
+    """The files of a torrent called `name`; keys with other spellings of names are not read."""
+    entries = info.get(b"files")
+    if entries is None:
+        _refuse_symlink(info, name)
+        return (File((name,), _number(info, b"length", 0), 0),)
+    if b"length" in info:
+        raise MetainfoError("length and files: expected one of them in the info dict")
+    if not isinstance(entries, list) or not 0 < len(entries) <= MAX_FILES:
+        raise MetainfoError(f"files: expected a list of 1 to {MAX_FILES} dicts")
+    found: list[File] = []
+    offset = 0
+    # What was read is let go: at no time are both forms of all files in memory.
+    entries.reverse()
+    while entries:
+        file = _file(name, entries.pop(), offset)
+        found.append(file)
+        offset += file.length
+    if all(file.padding for file in found):
+        raise MetainfoError("files: expected one that is not padding")
+    check_distinct(file.path for file in found if not file.padding)
+    return tuple(found)
+
+
+def _file(name: str, entry: Value, offset: int) -> File:
+    if not isinstance(entry, dict):
+        raise MetainfoError(f"files: expected dicts, found {type(entry).__name__}")
+    raw = entry.get(b"path")
+    if not isinstance(raw, list):
+        raise MetainfoError("path: expected a list of names in every dict of files")
+    path = check_path(name, raw)
+    _refuse_symlink(entry, path[-1])
+    padding = b"p" in _string(entry, b"attr", b"")
+    return File(path, _number(entry, b"length", 0), offset, padding)
+
+
+def _refuse_symlink(entry: dict[bytes, Value], name: str) -> None:
+    if b"l" in _string(entry, b"attr", b""):
+        raise MetainfoError(f"{name[:80]!r} is a symlink, expected a regular file (BEP 47)")
+
+
 def _string(info: dict[bytes, Value], key: bytes, default: bytes | None = None) -> bytes:
     value = info.get(key, default)
     if not isinstance(value, bytes):
-        raise MetainfoError(f"{key.decode()}: expected a string in the info dict")
+        raise MetainfoError(f"{key.decode()}: expected a string")
     return value
 
 
 def _number(info: dict[bytes, Value], key: bytes, low: int) -> int:
     value = info.get(key)
     if not isinstance(value, int) or value < low:
-        raise MetainfoError(f"{key.decode()}: expected a number from {low} in the info dict")
+        raise MetainfoError(f"{key.decode()}: expected a number from {low}")
     return value

@@ -1,290 +1,297 @@
 """A BitTorrent peer: server and client at once, the same program on every host.
 
-It listens, greets (BEP 3), and keeps the connections that its swarms and its upload work with.
-Whoever comes when all places are taken is told of other peers (BEP 11) and let go.
+It listens, keeps its torrents, and looks for others that have them: in links (BEP 9), in the DHT
+(BEP 5), and by what its peers tell it (BEP 11).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from host.host import Host
 from host.listener import Listener
-from p2p import extension, magnet, wire
+from p2p import magnet
 from p2p.config import PeerConfig
 from p2p.connection import Connection
+from p2p.dht import DhtNode
 from p2p.dialer import Dialer
-from p2p.errors import P2PError, WireError
+from p2p.errors import CorruptError, NotFoundError, P2PError
+from p2p.gossip import Address
 from p2p.magnet import Magnet
-from p2p.store import describe
-from p2p.swarm import Address, Swarm
+from p2p.metainfo import Metainfo
+from p2p.reception import Reception
+from p2p.store import Store, describe
+from p2p.swarm import Select, Swarm
 from p2p.upload import Upload
 
-MOST_VISITORS = 256
-"""Callers without a place who may be told of others at a time; further ones are just closed."""
-
-PEER_ID_PREFIX = b"-FL0100-"
+PEER_ID_PREFIX = b"-FL0200-"
 """BEP 20: two letters for the client, four digits for its version."""
 
 
 class Peer:
     """One node of the P2P backend."""
 
-    def __init__(self, host: Host, config: PeerConfig) -> None:
+    def __init__(
+        self,
+        host: Host,
+        config: PeerConfig,
+        ways_in: Callable[[], Iterable[Address]] = tuple,
+    ) -> None:
+        """`ways_in` gives the DHT nodes to begin with, when the peer starts."""
         self._host = host
         self._config = config
-        self._id = PEER_ID_PREFIX + host.rng.randbytes(12)
+        self._ways_in = ways_in
         self._upload = Upload(host, config)
         self._swarms: dict[bytes, Swarm] = {}
         self._dialers: dict[bytes, Dialer] = {}
-        self._connections: dict[Connection, Swarm | None] = {}
-        self._visitors: dict[Connection, Swarm | None] = {}
-        self._unflushed: list[Connection] = []
+        self._seeking: dict[bytes, asyncio.Task[None]] = {}
+        self._searched: dict[bytes, None] = {}
+        """Torrents that the DHT was asked for."""
+        peer_id = PEER_ID_PREFIX + host.rng.randbytes(12)
+        self._reception = Reception(
+            host, config, peer_id, self._upload, find=self._find, ended=self._ended
+        )
         self._listener: Listener | None = None
+        self._node: DhtNode | None = None
         self._ticking: asyncio.Task[None] | None = None
-        self._closed = False
-        self._gossiped = 0.0
+        self._starting = asyncio.Lock()
 
     # ---- the node's contract
 
     async def publish(self, path: Path) -> str:
-        """Offer the file at `path` as its origin; returns a magnet link with our address."""
-        await self._listen()
+        """Offer the file or folder at `path` as its origin; returns a magnet link."""
+        await self.start()
         metainfo = await self._host.compute(describe, path, self._config.piece_length)
-        known = self._swarms.get(metainfo.infohash)
-        if known is None or not known.seeding:
-            swarm = await self._swarm(metainfo.infohash, path.parent)
-            swarm.offer(metainfo, path)
-        assert self._listener is not None
-        return str(
-            Magnet(metainfo.infohash, metainfo.name, metainfo.length, (self._listener.address,))
-        )
+        swarm = self._swarms.get(metainfo.infohash)
+        if swarm is None or not swarm.seeding or swarm.trouble is not None:
+            store = Store.seed(metainfo, path.parent)
+            swarm = await self._swarm(metainfo.infohash, path.parent, None)
+            swarm.offer(metainfo, store)
+            self._seek(swarm)
+        return str(self.magnet(swarm))
 
     async def fetch(self, link: str, directory: Path) -> Path:
         """Fetch what a magnet link names into the directory, verified; returns its path."""
-        wanted = magnet.parse(link)
-        await self._listen()
-        swarm = self._swarms.get(wanted.infohash)
-        if swarm is None or swarm.has_failed:
-            swarm = await self._swarm(wanted.infohash, directory)
-        elif swarm.directory != directory:
-            raise P2PError(f"{wanted.infohash.hex()} is in {swarm.directory} already")
-        self._learned_peers(swarm, wanted.peers)
+        swarm = await self.get(magnet.parse(link), directory)
         return await asyncio.shield(swarm.done)
 
     def holdings(self) -> dict[str, tuple[int, int]]:
-        """Every file's (bytes here, bytes in all)."""
+        """Every torrent's (bytes here, bytes in all)."""
         found = {}
         for swarm in self._swarms.values():
-            if swarm.metainfo is not None and swarm.download is not None:
-                here = sum(
-                    swarm.metainfo.piece_size(index)
-                    for index, have in enumerate(swarm.download.picker.have)
-                    if have
-                )
-                found[swarm.metainfo.name] = (here, swarm.metainfo.length)
+            progress = swarm.progress()
+            if swarm.metainfo is not None and progress.phase != "checking":
+                found[swarm.metainfo.name] = (progress.bytes_here, progress.bytes_wanted)
         return found
 
     async def close(self) -> None:
         """Leave every swarm."""
-        self._closed = True
-        if self._listener is not None:
-            self._listener.close()
         if self._ticking is not None:
             self._ticking.cancel()
-        for dialer in self._dialers.values():
-            dialer.close()
         for swarm in self._swarms.values():
-            await swarm.close()
-        for connection in list(self._connections):
-            connection.close()
+            await self._leave(swarm)
+        self._reception.close()
+        if self._listener is not None:
+            self._listener.close()
+        if self._node is not None:
+            await self._node.close()
+
+    # ---- the same, step by step
+
+    async def start(self) -> None:
+        """Listen for peers and DHT nodes at the same number; OSError when the port is taken."""
+        async with self._starting:
+            if self._listener is not None:
+                return
+            listener = await self._host.listen(self._reception.called, self._config.port)
+            if self._config.dht:
+                node = DhtNode(self._host)
+                try:
+                    await node.start(listener.port)
+                except BaseException:
+                    listener.close()
+                    raise
+                node.meet(self._ways_in())
+                self._node, self._reception.node_port = node, node.address[1]
+            self._listener = listener
+            self._ticking = self._host.spawn(self._tick(), "ticks")
+
+    @property
+    def started(self) -> bool:
+        """True once others can reach us."""
+        return self._listener is not None
+
+    @property
+    def address(self) -> Address:
+        """Where others reach us, once we have started."""
+        assert self._listener is not None
+        return self._listener.address
+
+    async def seed(self, metainfo: Metainfo, directory: Path) -> Swarm:
+        """Offer files that lie whole under `directory`, which is verified first.
+
+        Raises NotFoundError, CorruptError or DiskError.
+        """
+        await self.start()
+        store = await self._host.compute(_verified, metainfo, directory)
+        swarm = await self._swarm(metainfo.infohash, directory, None)
+        swarm.offer(metainfo, store)
+        self._seek(swarm)
+        return swarm
+
+    async def get(
+        self,
+        wanted: Magnet | Metainfo,
+        directory: Path,
+        select: Select | None = None,
+        peers: Iterable[Address] = (),
+    ) -> Swarm:
+        """Begin to fetch a torrent, or those of its files that `select` chooses; see `done`."""
+        await self.start()
+        swarm = self._swarms.get(wanted.infohash)
+        if swarm is None or swarm.trouble is not None:
+            swarm = await self._swarm(wanted.infohash, directory, select)
+            if isinstance(wanted, Metainfo):
+                swarm.learned(wanted)
+        elif swarm.directory != directory:
+            raise P2PError(f"{wanted.infohash.hex()} is in {swarm.directory} already")
+        named = wanted.peers if isinstance(wanted, Magnet) else ()
+        self._seek(swarm)
+        self._learned_peers(swarm, [*named, *peers])
+        return swarm
+
+    def magnet(self, swarm: Swarm) -> Magnet:
+        """The link to a torrent that we know."""
+        metainfo = swarm.metainfo
+        own = (self.address,) if self._config.names_itself else ()
+        if metainfo is None:
+            return Magnet(swarm.infohash, peers=own)
+        return Magnet(metainfo.infohash, metainfo.name, metainfo.length, own)
 
     # ---- swarms
 
-    async def _listen(self) -> None:
-        if self._listener is None:
-            self._listener = await self._host.listen(self._called, self._config.port)
-            self._ticking = self._host.spawn(self._tick(), "ticks")
-
-    async def _swarm(self, infohash: bytes, directory: Path) -> Swarm:
+    async def _swarm(self, infohash: bytes, directory: Path, select: Select | None) -> Swarm:
         """A new swarm, in place of one that came to nothing."""
-        assert self._listener is not None
         if infohash in self._swarms:
-            self._dialers[infohash].close()
-            await self._swarms[infohash].close()
+            await self._leave(self._swarms[infohash])
         swarm = Swarm(
             self._host,
+            self._config,
             infohash,
             self._upload,
-            port=self._listener.port,
+            port=self.address[1],
             directory=directory,
+            select=select,
             learned_peers=self._learned_peers,
-            flush_later=self._flush_later,
+            met_node=self._met_node,
+            flush_later=self._reception.flush_later,
         )
         self._swarms[infohash] = swarm
         self._dialers[infohash] = Dialer(
             self._host,
             self._config,
-            own=self._listener.address,
-            new=lambda: self._calling(swarm),
-            full=lambda: swarm.seeding or self._full(),
+            own=self.address,
+            new=lambda: self._reception.calling(swarm),
+            full=lambda: swarm.done.done() or self._reception.full,
             connected=lambda: {mate.listens_at for mate in swarm.mates()},
-            gave_up=lambda: self._gave_up(swarm),
+            gave_up=lambda: self._alone(swarm),
         )
         return swarm
 
-    def _gave_up(self, swarm: Swarm) -> None:
-        """Nobody is left to call; a swarm without connections will not get anywhere."""
-        if not any(True for _ in swarm.mates()):
-            swarm.failed(P2PError("no peer that has the file can be reached"))
+    async def _leave(self, swarm: Swarm) -> None:
+        if seeking := self._seeking.pop(swarm.infohash, None):
+            seeking.cancel()
+            await asyncio.wait([seeking])
+        self._dialers[swarm.infohash].close()
+        await swarm.close()
 
-    def _learned_peers(self, swarm: Swarm, addresses: Iterable[Address]) -> None:
-        if not swarm.seeding:
-            self._dialers[swarm.infohash].learn(addresses)
+    def _find(self, infohash: bytes) -> Swarm | None:
+        swarm = self._swarms.get(infohash)
+        return swarm if swarm is not None and swarm.trouble is None else None
 
     async def _tick(self) -> None:
         """What is done at a steady pace: slots, silent peers, gossip, new connections."""
         rate = self._host.up.rate
-        keep_alive_s = self._config.keep_alive_s(rate)
         while True:
             await asyncio.sleep(self._config.rechoke_s(rate))
-            now = self._host.loop.time()
             self._upload.rechoke()
-            for swarm in self._swarms.values():
-                swarm.give_up_on_silent(self._config.snub_s(rate), self._config.greeting_s(rate))
-                if not swarm.seeding:
-                    self._dialers[swarm.infohash].dial()
-            if now - self._gossiped >= self._config.gossip_s(rate):
-                self._gossiped = now
-                for swarm in self._swarms.values():
-                    for mate in swarm.mates():
-                        swarm.gossip(mate)
-            self._drop_mute(now, self._config.greeting_s(rate))
-            for connection in list(self._connections):
-                if now - connection.heard_at > self._config.silence_s(rate):
-                    connection.close()
-                elif connection.joined and now - connection.said_at > keep_alive_s:
-                    connection.say(wire.encode_keep_alive(), self._flush_later)
+            for infohash, swarm in self._swarms.items():
+                swarm.tend(self._config.snub_s(rate), self._config.greeting_s(rate))
+                self._dialers[infohash].dial()
+                for mate in swarm.mates():
+                    swarm.gossip(mate)
+                self._alone(swarm)
+            self._reception.tend()
 
-    # ---- connections
+    # ---- who else is there
 
-    def _full(self) -> bool:
-        return len(self._connections) >= self._config.connections
+    def _learned_peers(self, swarm: Swarm, addresses: Iterable[Address]) -> None:
+        if not swarm.done.done():
+            self._dialers[swarm.infohash].learn(addresses)
 
-    def _calling(self, swarm: Swarm) -> Connection:
-        """A connection that we open, for a swarm of ours."""
-        connection = Connection(self, outgoing=True)
-        self._connections[connection] = swarm
-        return connection
+    def _met_node(self, address: Address) -> None:
+        if self._node is not None:
+            self._node.meet([address])
 
-    def _called(self) -> Connection:
-        """A connection that another peer opens; it will say for which swarm."""
-        connection = Connection(self, outgoing=False)
-        if self._full():
-            self._visitors[connection] = None
-        else:
-            self._connections[connection] = None
-        return connection
+    def _seek(self, swarm: Swarm) -> None:
+        """Look for the torrent's peers in the DHT from now on, and be found there."""
+        if self._node is not None and swarm.infohash not in self._seeking:
+            seeking = self._host.spawn(self._search(self._node, swarm), "looks for peers")
+            self._seeking[swarm.infohash] = seeking
 
-    def opened(self, connection: Connection) -> None:
-        if self._closed:
-            connection.close()
+    async def _search(self, node: DhtNode, swarm: Swarm) -> None:
+        searches, rate = 0, self._host.up.rate
+        while swarm.trouble is None:
+            await node.search(
+                swarm.infohash,
+                announce=self.address[1],
+                found=lambda addresses: self._learned_peers(swarm, addresses),
+            )
+            searches += 1
+            self._searched[swarm.infohash] = None
+            self._alone(swarm)
+            few = not swarm.done.done() and sum(1 for _ in swarm.mates()) < self._config.enough
+            config = self._config
+            await asyncio.sleep(config.search_s(rate, searches) if few else config.announce_s(rate))
+
+    def _alone(self, swarm: Swarm) -> None:
+        """A fetch fails when nobody is there, nobody is left to call, and patience is at an end.
+
+        Without any DHT node there is no way that somebody could be found later.
+        """
+        if swarm.done.done() or any(True for _ in swarm.mates()):
             return
-        swarm = self._connections.get(connection)
-        if swarm is not None:
-            hello = wire.encode_handshake(swarm.infohash, self._id)
-            connection.say(hello, self._flush_later)
-        connection.opened_at = connection.heard_at = self._host.loop.time()
-        if len(self._visitors) > MOST_VISITORS:
-            connection.close()
+        lonely_s = self._host.loop.time() - swarm.lonely_since
+        searched = swarm.infohash in self._searched
+        hopeless = self._node is None or (searched and not self._node.nodes)
+        if self._dialers[swarm.infohash].exhausted and (
+            hopeless or lonely_s >= self._config.lonely_s(self._host.up.rate)
+        ):
+            swarm.failed(NotFoundError("no peer that has the file can be reached"))
 
-    def heard(self, connection: Connection, events: list[wire.Event]) -> None:
-        connection.heard_at = self._host.loop.time()
-        if events and isinstance(greeting := events[0], wire.Handshake):
-            self._greeted(connection, greeting)
-            del events[0]
-        swarm = self._connections.get(connection)
-        if swarm is not None and connection.joined:
-            swarm.heard(connection, events)
-        for event in events if connection in self._visitors else ():
-            if isinstance(event, wire.Extended) and event.id == 0:
-                self._send_on(connection, event)
-
-    def _greeted(self, connection: Connection, theirs: wire.Handshake) -> None:
-        """The other side's handshake is here: answer it, or hang up."""
-        swarm = self._swarms.get(theirs.infohash)
-        expected = self._connections.get(connection)
-        if swarm is None or (expected is not None and expected is not swarm):
-            raise WireError("a handshake for a torrent that is not here")
-        connection.peer_id, connection.extended = theirs.peer_id, theirs.extended
-        if not connection.outgoing:
-            hello = wire.encode_handshake(swarm.infohash, self._id)
-            connection.say(hello, self._flush_later)
-        if connection in self._visitors:
-            self._visitors[connection] = swarm
-            swarm.introduce(connection)
-            return
-        unwanted = theirs.peer_id == self._id or swarm.bans(theirs.peer_id)
-        if unwanted or self._beaten(connection, swarm):
-            connection.close()
-            return
-        self._connections[connection] = swarm
-        connection.joined = True
-        swarm.joins(connection)
-
-    def _beaten(self, connection: Connection, swarm: Swarm) -> bool:
-        """Of two connections to one peer both sides keep that which the smaller id opened."""
-        for other in swarm.mates():
-            if other.peer_id == connection.peer_id:
-                ours = self._id < connection.peer_id
-                if connection.outgoing == ours and other.outgoing != ours:
-                    other.close()
-                    return False
-                return True
-        return False
-
-    def _send_on(self, visitor: Connection, introduction: wire.Extended) -> None:
-        """All places are taken: name others to the visitor and let it go."""
-        swarm = self._visitors.get(visitor)
-        if swarm is not None:
-            visitor.introduced(extension.decode_handshake(introduction.payload))
-            swarm.gossip(visitor)
-        visitor.close()
-
-    def _drop_mute(self, now: float, patience_s: float) -> None:
-        """Close what has been open for long and has not got past the greeting."""
-        mute = [peer for peer in self._connections if not peer.joined]
-        for connection in [*mute, *self._visitors]:
-            if now - connection.opened_at > patience_s:
-                connection.close()
-
-    def lost(self, connection: Connection) -> None:
-        self._visitors.pop(connection, None)
-        swarm = self._connections.pop(connection, None)
-        if swarm is None:
-            return
-        if connection.joined:
-            swarm.leaves(connection)
-        if connection.called is not None:
+    def _ended(self, connection: Connection, swarm: Swarm) -> None:
+        if connection.called is not None and swarm.infohash in self._dialers:
             self._dialers[swarm.infohash].hung_up(
                 connection.called,
                 answered=connection.peer_id != b"",
                 useful=connection.joined and connection.pieces > 0,
+                banned=swarm.bans(connection),
             )
 
-    def drained(self, connection: Connection) -> None:
-        self._upload.serve()
 
-    def _flush_later(self, connection: Connection) -> None:
-        if not self._unflushed:
-            self._host.loop.call_soon(self._flush)
-        self._unflushed.append(connection)
-
-    def _flush(self) -> None:
-        connections, self._unflushed = self._unflushed, []
-        now = self._host.loop.time()
-        for connection in connections:
-            connection.said_at = now
-            connection.flush()
+def _verified(metainfo: Metainfo, directory: Path) -> Store:
+    """The store of files that are whole and right; blocking."""
+    store = Store.seed(metainfo, directory)
+    try:
+        wrong = metainfo.piece_count - sum(store.check())
+        if wrong:
+            raise CorruptError(
+                f"{store.path}: {wrong} of {metainfo.piece_count} pieces are not what the torrent "
+                "says"
+            )
+    except BaseException:
+        store.close()
+        raise
+    return store

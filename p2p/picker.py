@@ -38,26 +38,28 @@ class Picker:
     """What one peer still needs of a torrent, and where it is."""
 
     def __init__(
-        self, piece_count: int, piece_size: Callable[[int], int], rng: random.Random
+        self,
+        have: bytearray,
+        wanted: bytearray,
+        piece_size: Callable[[int], int],
+        rng: random.Random,
     ) -> None:
+        """`have`, `wanted`: a byte for each piece, 1 if it is here, and if it is to come here."""
         self._piece_size = piece_size
         self._rng = rng
-        self.have = bytearray(piece_count)
+        self.have = have
         """1 for every piece that is here and verified."""
-        self.availability = [0] * piece_count
+        self.lacks = bytearray(w > h for h, w in zip(have, wanted, strict=True))
+        """1 for every piece that is wanted and not here."""
+        self.availability = [0] * len(have)
         """Connected peers that have the piece."""
         self._started: dict[int, _Started] = {}
-        self._unstarted = list(range(piece_count))
+        self._unstarted = [index for index, lacks in enumerate(self.lacks) if lacks]
         # One order per peer breaks ties, so that peers do not all pick the same rare piece.
         rng.shuffle(self._unstarted)
-        self.left = piece_count
-        """Pieces not yet here."""
-
-    def has_all(self) -> None:
-        """Everything is here already: there is nothing to pick."""
-        self.have = bytearray(b"\1" * len(self.have))
-        self._unstarted.clear()
-        self.left = 0
+        self.left = len(self._unstarted)
+        """Pieces wanted and not yet here."""
+        self._fresh = not any(have)
 
     def pick(self, has: bytearray, count: int) -> list[Block]:
         """At most `count` blocks to ask of a peer that has the pieces flagged in `has`.
@@ -86,7 +88,7 @@ class Picker:
         there = [index for index in self._unstarted if has[index]]
         if not there:
             return None
-        if self.left == len(self.have) and not self._started:
+        if self._fresh and not self._started:
             return self._rng.choice(there)
         return min(there, key=self.availability.__getitem__)
 
@@ -127,7 +129,9 @@ class Picker:
         """The piece is here and its hash is right."""
         del self._started[index]
         self.have[index] = 1
+        self.lacks[index] = 0
         self.left -= 1
+        self._fresh = False
 
     def failed(self, index: int) -> None:
         """The piece's hash was wrong: all of it is wanted again."""

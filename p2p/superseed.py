@@ -76,7 +76,14 @@ class SuperSeed:
         promised = sum(1 for i, sent in enumerate(self._sent) if self._promises[i] and not sent)
         return promised == self.unsent
 
-    def hidden(self, key: Hashable, has: Sequence[int]) -> list[int]:
-        """The pieces that peer `key` lacks and does not know that it could have from us."""
+    def promised(self, key: Hashable) -> bool:
+        """Whether peer `key` was shown a piece that it has not got yet."""
+        return bool(self._promised[key])
+
+    def reveal_rest(self, key: Hashable, has: Sequence[int]) -> list[int]:
+        """Reveal to peer `key` all pieces that it lacks and does not know of; promises none."""
         known = self._known[key]
-        return [i for i in range(len(known)) if not (known[i] or has[i])]
+        rest = [i for i in range(len(known)) if not (known[i] or has[i])]
+        for index in rest:
+            known[index] = 1
+        return rest

@@ -2,11 +2,13 @@
 
 One block at a time is handed to a limited uplink, so that a piece is whole somewhere soon and can
 be passed on, and so that short messages do not wait behind a buffer (BEP 3 leaves the order of
-service open).  Slots are `choker`'s business.
+service open).  A request that will not be served is rejected, to those who speak BEP 6.  Slots are
+`choker`'s business.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from host.host import Host
@@ -14,6 +16,7 @@ from p2p import wire
 from p2p.choker import Candidate, Choker
 from p2p.config import PeerConfig
 from p2p.connection import REQUEST_QUEUE, WRITE_AHEAD, Connection
+from p2p.errors import P2PError
 from p2p.picker import Block
 
 BATCH = 16
@@ -47,6 +50,9 @@ class Source(Protocol):
 
     def idle(self) -> None:
         """The uplink has nothing to send."""
+
+    def failed(self, error: BaseException) -> None:
+        """What is on disk can't be read, or is not what it was."""
 
 
 class Upload:
@@ -88,20 +94,27 @@ class Upload:
         self._set_choking(peer, True)
         self._fill()
 
-    def request(self, peer: Connection, message: wire.Request) -> None:
-        block = Block(message.index, message.begin, message.length)
-        if peer.choking or len(peer.queue) >= REQUEST_QUEUE or block in peer.queue:
-            return
-        peer.queue.append(block)
-        self._waiting[peer] = None
-        self._peers[peer].requested(peer, block)
+    def request(self, peer: Connection, block: Block) -> None:
+        served = not peer.choking or block.piece in peer.granted
+        if not served or len(peer.queue) >= REQUEST_QUEUE:
+            self.reject(peer, [block])
+        elif block not in peer.queue:
+            peer.queue[block] = None
+            self._waiting[peer] = None
+            self._peers[peer].requested(peer, block)
 
-    def cancel(self, peer: Connection, message: wire.Cancel) -> None:
-        block = Block(message.index, message.begin, message.length)
+    def cancel(self, peer: Connection, block: Block) -> None:
         if block in peer.queue:
-            peer.queue.remove(block)
+            del peer.queue[block]
+            self.reject(peer, [block])
             if not peer.queue:
                 self._waiting.pop(peer, None)
+
+    def reject(self, peer: Connection, blocks: Iterable[Block]) -> None:
+        """Say of requests that they will not be served, to a peer that understands."""
+        if peer.fast:
+            message = b"".join([wire.encode_reject(*block) for block in blocks])
+            self._peers[peer].say(peer, message)
 
     # ---- what we send
 
@@ -119,25 +132,19 @@ class Upload:
 
     def _send(self, peer: Connection, batch: int) -> None:
         """Write the next blocks that a peer waits for, at most `batch` in a row of one piece."""
-        queue = peer.queue
-        first = last = queue.popleft()
-        blocks = [first]
-        while queue and len(blocks) < batch:
-            following = queue[0]
-            if following.piece != last.piece or following.begin != last.begin + last.length:
-                break
-            last = queue.popleft()
-            blocks.append(last)
-        if not queue:
+        blocks = _run(peer.queue, batch)
+        for block in blocks:
+            del peer.queue[block]
+        if not peer.queue:
             del self._waiting[peer]
         source = self._peers[peer]
+        first, last = blocks[0], blocks[-1]
         self._last = peer, first.piece
         length = last.begin + last.length - first.begin
         try:
             data = memoryview(source.read(first.piece, first.begin, length))
-        except OSError:
-            # The file is not what it was; whoever asks must look elsewhere.
-            peer.close()
+        except (OSError, P2PError) as error:
+            source.failed(error)
             return
         parts: list[bytes | memoryview] = []
         for block in blocks:
@@ -159,10 +166,10 @@ class Upload:
             return ready[0] if ready else None
         last = self._last
         for peer in ready:
-            if last == (peer, peer.queue[0].piece):
+            if last == (peer, _first(peer).piece):
                 return peer
         return min(
-            ready, key=lambda peer: (self._peers[peer].rarity(peer.queue[0].piece), peer.pieces)
+            ready, key=lambda peer: (self._peers[peer].rarity(_first(peer).piece), peer.pieces)
         )
 
     def _idle(self) -> None:
@@ -225,9 +232,26 @@ class Upload:
         peer.got = 0
         source = self._peers[peer]
         source.say(peer, wire.encode_choke() if choking else wire.encode_unchoke())
-        if choking:
+        if choking and peer.queue:
+            self.reject(peer, peer.queue)
             peer.queue.clear()
-            self._waiting.pop(peer, None)
+            del self._waiting[peer]
+
+
+def _run(queue: Iterable[Block], most: int) -> list[Block]:
+    """The first blocks of the queue, as far as they follow each other in one piece."""
+    run: list[Block] = []
+    for block in queue:
+        if len(run) == most:
+            break
+        if run and (block.piece, block.begin) != (run[-1].piece, run[-1].begin + run[-1].length):
+            break
+        run.append(block)
+    return run
+
+
+def _first(peer: Connection) -> Block:
+    return next(iter(peer.queue))
 
 
 def _candidate(peer: Connection) -> Candidate:

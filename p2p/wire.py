@@ -1,15 +1,49 @@
-"""The peer wire protocol without I/O: bytes in, events out, bytes to send (BEP 3, BEP 10).
+"""The peer wire protocol without I/O: bytes in, events out, bytes to send.
 
-Events are made once per message on the hottest path there is, hence msgspec's structs.
+Messages of BEP 3, of the DHT (BEP 5), of the fast extension (BEP 6) and of the extension protocol
+(BEP 10). The events themselves are in `messages`.
 """
 
 import struct
 from collections.abc import Callable
 from typing import TypeAlias
 
-import msgspec
-
+from p2p.bitfields import pack_bitfield, unpack_bitfield
 from p2p.errors import WireError
+from p2p.messages import (
+    EXTENDED_BIT,
+    AllowedFast,
+    Bitfield,
+    Cancel,
+    Choke,
+    Event,
+    Extended,
+    Handshake,
+    Have,
+    HaveAll,
+    HaveNone,
+    Interested,
+    KeepAlive,
+    NotInterested,
+    Piece,
+    Port,
+    Reject,
+    Request,
+    Suggest,
+    Unchoke,
+)
+
+__all__ = (
+    "BLOCK", "EXTENDED_BIT", "HANDSHAKE_LENGTH", "MAX_MESSAGE", "MAX_PIECES", "RESERVED",
+    "AllowedFast", "Bitfield", "Cancel", "Choke", "Decoder", "Event", "Extended", "Handshake",
+    "Have", "HaveAll", "HaveNone", "Interested", "KeepAlive", "NotInterested", "Piece", "Port",
+    "Reject", "Request", "Suggest", "Unchoke",
+    "decode_handshake", "encode_allowed_fast", "encode_bitfield", "encode_cancel", "encode_choke",
+    "encode_extended", "encode_handshake", "encode_have", "encode_have_all", "encode_have_none",
+    "encode_interested", "encode_keep_alive", "encode_not_interested", "encode_piece_header",
+    "encode_port", "encode_reject", "encode_request", "encode_unchoke", "pack_bitfield",
+    "reserved", "unpack_bitfield",
+)  # fmt: skip
 
 BLOCK = 16 * 1024
 """Bytes of a block: BEP 3 closes connections that request more at once."""
@@ -17,160 +51,103 @@ HANDSHAKE_LENGTH = 68
 MAX_MESSAGE = 1024 * 1024  # bytes after the length prefix, as in libtorrent
 MAX_PIECES = 2**21  # libtorrent, load_torrent_limits.max_pieces
 
-EXTENDED_BIT = bytes((0, 0, 0, 0, 0, 0x10, 0, 0))
-"""The reserved bytes of a peer that speaks the extension protocol (BEP 10)."""
+RESERVED = bytes((0, 0, 0, 0, 0, 0x10, 0, 0x05))
+"""The reserved bytes of a peer that does all that we can: extensions, fast extension, DHT."""
 
 _WORTH_A_VIEW = 256  # bytes; a memoryview takes 184 by itself
+# A bytes object takes 33 bytes and its own: one for each of the shortest messages would be more
+# than ten times what came.
+_BYTES = tuple(bytes((value,)) for value in range(256))
 _GREETING = b"\x13BitTorrent protocol"
 _CHOKE, _UNCHOKE, _INTERESTED, _NOT_INTERESTED = range(4)
 _HAVE, _BITFIELD, _REQUEST, _PIECE, _CANCEL, _PORT = range(4, 10)
+_SUGGEST, _HAVE_ALL, _HAVE_NONE, _REJECT, _ALLOWED_FAST = range(0x0D, 0x12)
 _EXTENDED = 20
 
 _U16 = struct.Struct(">H")
 _U32 = struct.Struct(">I")
 _TWO = struct.Struct(">II")
 _THREE = struct.Struct(">III")
-_HAVE_MESSAGE = struct.Struct(">IBI")
+_INDEX_MESSAGE = struct.Struct(">IBI")
 _RANGE_MESSAGE = struct.Struct(">IBIII")
 _LONG_HEADER = struct.Struct(">IB")
 _PORT_MESSAGE = struct.Struct(">IBH")
 _EXTENDED_HEADER = struct.Struct(">IBB")
 _PIECE_HEADER = struct.Struct(">IBII")
 
-_FLAG_TO_DIGIT = b"0" + b"1" * 255
-# For each place in a byte, from the high bit on: the flag there, for every value of the byte.
-_BYTE_TO_FLAG = tuple(bytes(byte >> (7 - place) & 1 for byte in range(256)) for place in range(8))
+_Reader: TypeAlias = Callable[[memoryview, int, int], Event | None]
+"""Reads what follows the id of a message: from the first place in the view to the second."""
 
 
-class Handshake(msgspec.Struct, frozen=True):
-    """The first thing that each side says; `reserved` is 8 bytes of flags."""
-
-    infohash: bytes
-    peer_id: bytes
-    reserved: bytes = EXTENDED_BIT
-
-    @property
-    def extended(self) -> bool:
-        """Whether the peer speaks the extension protocol (BEP 10)."""
-        return bool(self.reserved[5] & 0x10)
+def _read_have(view: memoryview, at: int, end: int) -> Event:
+    return Have(*_U32.unpack_from(view, at))
 
 
-class KeepAlive(msgspec.Struct, frozen=True, gc=False):
-    """Nothing, said so that the connection is not taken for dead."""
+def _read_request(view: memoryview, at: int, end: int) -> Event:
+    return Request(*_range(view, at))
 
 
-class Choke(msgspec.Struct, frozen=True, gc=False):
-    """Requests will not be served until Unchoke."""
+def _read_cancel(view: memoryview, at: int, end: int) -> Event:
+    return Cancel(*_range(view, at))
 
 
-class Unchoke(msgspec.Struct, frozen=True, gc=False):
-    """Requests will be served."""
+def _read_reject(view: memoryview, at: int, end: int) -> Event:
+    return Reject(*_range(view, at))
 
 
-class Interested(msgspec.Struct, frozen=True, gc=False):
-    """The peer wants something that we have."""
-
-
-class NotInterested(msgspec.Struct, frozen=True, gc=False):
-    """The peer wants nothing that we have."""
-
-
-class Have(msgspec.Struct, frozen=True, gc=False):
-    """The peer now has piece `index`."""
-
-    index: int
-
-
-class Bitfield(msgspec.Struct, frozen=True, gc=False):
-    """The pieces that the peer has; see `unpack_bitfield`."""
-
-    bits: bytes
-
-
-class Request(msgspec.Struct, frozen=True, gc=False):
-    """Send `length` bytes (1 to BLOCK) of piece `index` from byte `begin` of it."""
-
-    index: int
-    begin: int
-    length: int
-
-
-class Piece(msgspec.Struct, frozen=True, gc=False):
-    """A block of piece `index` that starts at byte `begin` of it.
-
-    `data` is mostly a view into what was fed. It keeps that alive; where what was fed is a
-    buffer that is written again, it is valid only until then.
-    """
-
-    index: int
-    begin: int
-    data: bytes | memoryview
-
-
-class Cancel(msgspec.Struct, frozen=True, gc=False):
-    """Takes back the Request of the same fields."""
-
-    index: int
-    begin: int
-    length: int
-
-
-class Port(msgspec.Struct, frozen=True, gc=False):
-    """The UDP port of the peer's DHT node (BEP 5)."""
-
-    port: int
-
-
-class Extended(msgspec.Struct, frozen=True, gc=False):
-    """A message of the extension protocol; `id` 0 is its handshake (BEP 10)."""
-
-    id: int
-    payload: bytes
-
-
-Event: TypeAlias = (
-    Handshake | KeepAlive | Choke | Unchoke | Interested | NotInterested | Have | Bitfield
-    | Request | Piece | Cancel | Port | Extended
-)  # fmt: skip
-_Reader: TypeAlias = Callable[[memoryview], Event]
-
-
-def _read_request(body: memoryview) -> Event:
-    return Request(*_read_range(body))
-
-
-def _read_cancel(body: memoryview) -> Event:
-    return Cancel(*_read_range(body))
-
-
-def _read_range(body: memoryview) -> tuple[int, int, int]:
-    index, begin, length = _THREE.unpack(body)
+def _range(view: memoryview, at: int) -> tuple[int, int, int]:
+    index, begin, length = _THREE.unpack_from(view, at)
     if not 0 < length <= BLOCK:
         raise WireError(f"block of {length} bytes: expected 1 to {BLOCK}")
     return index, begin, length
 
 
-def _read_piece(body: memoryview) -> Event:
-    index, begin = _TWO.unpack_from(body)
-    block = body[8:]
-    return Piece(index, begin, block if len(block) >= _WORTH_A_VIEW else bytes(block))
+def _read_piece(view: memoryview, at: int, end: int) -> Event:
+    index, begin = _TWO.unpack_from(view, at)
+    at += 8
+    return Piece(index, begin, view[at:end] if end - at >= _WORTH_A_VIEW else _copy(view, at, end))
 
 
-# For each message id: the fewest and the most bytes after the length prefix, and the reader of
-# what follows the id.
+def _read_bitfield(view: memoryview, at: int, end: int) -> Event:
+    return Bitfield(_copy(view, at, end))
+
+
+def _read_extended(view: memoryview, at: int, end: int) -> Event:
+    return Extended(view[at], _copy(view, at + 1, end))
+
+
+def _copy(view: memoryview, at: int, end: int) -> bytes:
+    return _BYTES[view[at]] if end - at == 1 else bytes(view[at:end])
+
+
+def _skip(view: memoryview, at: int, end: int) -> None:
+    return None
+
+
+# For each message id: the fewest and the most bytes after the length prefix, and the reader.
 _MESSAGES: dict[int, tuple[int, int, _Reader]] = {
-    _CHOKE: (1, 1, lambda body: Choke()),
-    _UNCHOKE: (1, 1, lambda body: Unchoke()),
-    _INTERESTED: (1, 1, lambda body: Interested()),
-    _NOT_INTERESTED: (1, 1, lambda body: NotInterested()),
-    _HAVE: (5, 5, lambda body: Have(*_U32.unpack(body))),
-    _BITFIELD: (1, 1 + MAX_PIECES // 8, lambda body: Bitfield(bytes(body))),
+    _CHOKE: (1, 1, lambda view, at, end: Choke()),
+    _UNCHOKE: (1, 1, lambda view, at, end: Unchoke()),
+    _INTERESTED: (1, 1, lambda view, at, end: Interested()),
+    _NOT_INTERESTED: (1, 1, lambda view, at, end: NotInterested()),
+    _HAVE: (5, 5, _read_have),
+    _BITFIELD: (1, 1 + MAX_PIECES // 8, _read_bitfield),
     _REQUEST: (13, 13, _read_request),
     _PIECE: (10, 9 + BLOCK, _read_piece),
     _CANCEL: (13, 13, _read_cancel),
-    _PORT: (3, 3, lambda body: Port(*_U16.unpack(body))),
-    _EXTENDED: (2, MAX_MESSAGE, lambda body: Extended(body[0], bytes(body[1:]))),
+    _PORT: (3, 3, lambda view, at, end: Port(*_U16.unpack_from(view, at))),
+    _SUGGEST: (5, 5, lambda view, at, end: Suggest(*_U32.unpack_from(view, at))),
+    _HAVE_ALL: (1, 1, lambda view, at, end: HaveAll()),
+    _HAVE_NONE: (1, 1, lambda view, at, end: HaveNone()),
+    _REJECT: (13, 13, _read_reject),
+    _ALLOWED_FAST: (5, 5, lambda view, at, end: AllowedFast(*_U32.unpack_from(view, at))),
+    _EXTENDED: (
+        2,
+        MAX_MESSAGE,
+        _read_extended,
+    ),
 }
+_UNKNOWN: tuple[int, int, _Reader] = (1, MAX_MESSAGE, _skip)
 
 
 def _length(data: memoryview | bytearray, at: int) -> int:
@@ -180,12 +157,9 @@ def _length(data: memoryview | bytearray, at: int) -> int:
     return length
 
 
-def _reader(length: int, kind: int) -> _Reader | None:
-    """How to read message `kind`, None to skip it; WireError if it can't have that length."""
-    rule = _MESSAGES.get(kind)
-    if rule is None:
-        return None
-    low, high, read = rule
+def _reader(length: int, kind: int) -> _Reader:
+    """How to read message `kind`; WireError if it can't have that length."""
+    low, high, read = _MESSAGES.get(kind, _UNKNOWN)
     if not low <= length <= high:
         raise WireError(f"message {kind} of {length} bytes: expected {low} to {high}")
     return read
@@ -194,10 +168,11 @@ def _reader(length: int, kind: int) -> _Reader | None:
 class Decoder:
     """Reads what one peer sends: the handshake, then messages, however they are cut up."""
 
-    __slots__ = ("_error", "_greeted", "_tail")
+    __slots__ = ("_error", "_greeted", "_missing", "_tail")
 
     def __init__(self) -> None:
         self._tail = bytearray()  # the start of a message whose end has not come yet
+        self._missing = 0  # bytes that `_tail` lacks before more can be said of it
         self._greeted = False
         self._error: str | None = None
 
@@ -217,37 +192,44 @@ class Decoder:
 
     def _feed(self, view: memoryview) -> list[Event]:
         events: list[Event] = []
-        tail = self._tail
-        at = 0
-        while tail:
-            missing = self._missing(tail)
-            if not missing:
-                self._read(memoryview(bytes(tail)), 0, events)
-                tail.clear()
-                break
-            part = view[at : at + missing]
-            if not part:
-                return events
-            tail += part
-            at += len(part)
-        at = self._read(view, at, events)
-        if at < len(view):
-            tail += view[at:]
-            self._missing(tail)
+        at = self._complete(view, events) if self._tail else 0
+        if not self._tail:
+            at = self._read(view, at, events)
+            if at < len(view):
+                self._tail += view[at:]
+                self._missing = self._look()
         return events
 
-    def _missing(self, tail: bytearray) -> int:
-        """How many bytes `tail` still needs, as far as can be told; WireError if in vain."""
+    def _complete(self, view: memoryview, events: list[Event]) -> int:
+        """Add to the message begun, from the start of `view`; return how much it took."""
+        at = 0
+        while self._missing:
+            part = view[at : at + self._missing]
+            self._tail += part
+            at += len(part)
+            self._missing -= len(part)
+            if self._missing:
+                return at
+            self._missing = self._look()
+        # The events may hold views of the old bytearray, so it is left to them.
+        whole, self._tail = self._tail, bytearray()
+        self._read(memoryview(whole).toreadonly(), 0, events)
+        return at
+
+    def _look(self) -> int:
+        """How many bytes `_tail` lacks before there is more to say; WireError if in vain."""
+        tail = self._tail
         have = len(tail)
         if not self._greeted:
-            if tail[: len(_GREETING)] != _GREETING[:have]:
+            if not _GREETING.startswith(tail[: len(_GREETING)]):
                 raise WireError(f"expected a BitTorrent handshake, found {bytes(tail[:20])!r}")
-            return HANDSHAKE_LENGTH - have
+            return 1 if have < len(_GREETING) else HANDSHAKE_LENGTH - have
         if have < 4:
             return 4 - have
         length = _length(tail, 0)
-        if have > 4:
-            _reader(length, tail[4])
+        if have == 4:
+            return min(length, 1)
+        _reader(length, tail[4])
         return 4 + length - have
 
     def _read(self, view: memoryview, at: int, events: list[Event]) -> int:
@@ -267,11 +249,16 @@ class Decoder:
             if length == 0:
                 events.append(KeepAlive())
             else:
-                read = _reader(length, view[at + 4])
-                if read is not None:
-                    events.append(read(view[at + 5 : end]))
+                event = _reader(length, view[at + 4])(view, at + 5, end)
+                if event is not None:
+                    events.append(event)
             at = end
         return at
+
+
+def reserved(dht: bool) -> bytes:
+    """Our reserved bytes: RESERVED, without the DHT's bit unless `dht`."""
+    return RESERVED if dht else bytes((*RESERVED[:7], RESERVED[7] & ~0x01))
 
 
 def encode_handshake(infohash: bytes, peer_id: bytes, reserved: bytes = EXTENDED_BIT) -> bytes:
@@ -315,7 +302,7 @@ def encode_not_interested() -> bytes:
 
 def encode_have(index: int) -> bytes:
     """Encode Have."""
-    return _HAVE_MESSAGE.pack(5, _HAVE, index)
+    return _INDEX_MESSAGE.pack(5, _HAVE, index)
 
 
 def encode_bitfield(bits: bytes) -> bytes:
@@ -343,27 +330,26 @@ def encode_port(port: int) -> bytes:
     return _PORT_MESSAGE.pack(3, _PORT, port)
 
 
+def encode_have_all() -> bytes:
+    """Encode HaveAll."""
+    return b"\0\0\0\1\x0e"
+
+
+def encode_have_none() -> bytes:
+    """Encode HaveNone."""
+    return b"\0\0\0\1\x0f"
+
+
+def encode_reject(index: int, begin: int, length: int) -> bytes:
+    """Encode Reject."""
+    return _RANGE_MESSAGE.pack(13, _REJECT, index, begin, length)
+
+
+def encode_allowed_fast(index: int) -> bytes:
+    """Encode AllowedFast."""
+    return _INDEX_MESSAGE.pack(5, _ALLOWED_FAST, index)
+
+
 def encode_extended(kind: int, payload: bytes) -> bytes:
     """Encode Extended, with the extended message id that the receiver chose (BEP 10)."""
     return _EXTENDED_HEADER.pack(2 + len(payload), _EXTENDED, kind) + payload
-
-
-def pack_bitfield(flags: bytes | bytearray) -> bytes:
-    """Bits of a Bitfield from one byte (0 or not) per piece; spare bits at the end are 0."""
-    size = -(-len(flags) // 8)
-    digits = flags.translate(_FLAG_TO_DIGIT).ljust(8 * size, b"0")
-    return int(digits or b"0", 2).to_bytes(size, "big")
-
-
-def unpack_bitfield(bits: bytes, count: int) -> bytearray:
-    """One byte, 0 or 1, for each of `count` pieces. Raises WireError unless `bits` fits them."""
-    size = -(-count // 8)
-    if len(bits) != size:
-        raise WireError(f"bitfield of {len(bits)} bytes: expected {size} for {count} pieces")
-    flags = bytearray(8 * size)
-    for place, table in enumerate(_BYTE_TO_FLAG):
-        flags[place::8] = bits.translate(table)
-    if any(flags[count:]):
-        raise WireError(f"bitfield with spare bits set: expected {count} pieces and zeros")
-    del flags[count:]
-    return flags

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,11 @@ import pytest
 from lab import Lab
 from recorders import payload
 
-from bench.backends import BACKENDS, Node
+from bench.backends import BACKENDS, Backend, Node
 from bench.scenario import Scenario
 from central.errors import CentralError
 from host.clock import Clock
+from host.network import Network
 from host.quantities import Rate, Size
 from p2p.errors import P2PError
 
@@ -30,6 +31,8 @@ class Ground:
     backend: str
     clock: Clock
     folder: Path
+    backends: dict[Network, Backend] = field(default_factory=dict)
+    """One for each network: its nodes may have to know of each other."""
 
     @property
     def error(self) -> type[Exception]:
@@ -52,7 +55,7 @@ class Ground:
             origin_up=Rate(limits.get("up", math.inf)),
             peer_up=(Rate(limits.get("up", math.inf)),),
         )
-        backend = BACKENDS[self.backend](scenario)
+        backend = self.backends.setdefault(lab.network, BACKENDS[self.backend](scenario))
         return host, backend.origin(host) if len(lab.network.hosts) == 1 else backend.client(host)
 
     def file(self, size: int, name: str = "file.bin", start: int = 0) -> Path:
@@ -76,5 +79,5 @@ def ground(backend: str, clock: Clock, tmp_path: Path) -> Ground:
 
 @pytest.fixture
 def contents() -> Callable[[Path], list[str]]:
-    """The names in a folder, sorted."""
-    return lambda folder: sorted(path.name for path in folder.iterdir())
+    """The names in a folder, sorted, without what is on its way and says so by its name."""
+    return lambda folder: sorted(path.name for path in folder.iterdir() if path.suffix != ".part")

@@ -21,7 +21,8 @@ class PickerBooks(RuleBasedStateMachine):
     )
     def begin(self, sizes, seed):
         self.sizes = sizes
-        self.picker = Picker(len(sizes), sizes.__getitem__, random.Random(seed))
+        wanted = bytearray(b"\1" * len(sizes))
+        self.picker = Picker(bytearray(len(sizes)), wanted, sizes.__getitem__, random.Random(seed))
         self.blocks = {
             Block(index, at, min(BLOCK, size - at))
             for index, size in enumerate(sizes)

@@ -81,7 +81,7 @@ class Swarm:
 
     def connections(self, name: str) -> list[Connection]:
         """The connections that a peer keeps."""
-        return list(self.peers[name]._connections)
+        return list(self.peers[name]._reception.connections)
 
     @property
     def infohash(self) -> bytes:

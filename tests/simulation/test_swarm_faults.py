@@ -83,7 +83,7 @@ def test_the_sole_sender_of_a_bad_piece_is_disconnected(tmp_path, poison):
 def _connected_to(peer: Peer, address: str) -> list[Connection]:
     return [
         connection
-        for connection in peer._connections
+        for connection in peer._reception.connections
         if connection.joined
         and connection.transport is not None
         and connection.transport.get_extra_info("peername")[0] == address

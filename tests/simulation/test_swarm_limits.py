@@ -1,5 +1,7 @@
 """Swarms in virtual time: how fast, how many connections, how much is sent in vain."""
 
+import dataclasses
+
 import pytest
 from simulation.swarm import KIB, ORIGIN, RATE, Node, Swarm, run_swarm
 
@@ -56,11 +58,13 @@ def test_pieces_of_four_blocks_are_hardly_ever_sent_twice(tmp_path):
     assert swarm.duplicates() <= 0.02 * 10 * PIECES * 4
 
 
-def test_talk_is_a_small_part_of_the_bytes(tmp_path):
-    swarm = run_swarm(tmp_path, 10, size=PIECES * PIECE, config=FOUR_BLOCKS)
+@pytest.mark.parametrize(("dht", "share"), [(False, 0.01), (True, 0.014)])
+def test_talk_is_a_small_part_of_the_bytes(tmp_path, dht, share):
+    config = dataclasses.replace(FOUR_BLOCKS, dht=dht)
+    swarm = run_swarm(tmp_path, 10, size=PIECES * PIECE, config=config)
     up = sum(host.meter.up_bytes for host in swarm.hosts.values())
     blocks = sum(sent.block.length for sent in swarm.blocks)
-    assert 0 < up - blocks < 0.01 * blocks
+    assert 0 < up - blocks < share * blocks
 
 
 def test_a_peer_keeps_no_more_connections_than_it_may(tmp_path):

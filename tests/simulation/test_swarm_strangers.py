@@ -1,9 +1,9 @@
 """What strangers may say to a peer: it hangs up on nonsense, and nothing else breaks."""
 
-import asyncio
 import struct
 
 import pytest
+from simulation.stranger import Stranger
 from simulation.swarm import KIB, ORIGIN, RATE, Node, Swarm, run_swarm
 
 from p2p import extension, wire
@@ -16,42 +16,6 @@ PORT = PeerConfig().port
 BLOCK = 16 * KIB
 PIECES = 64
 HERE = wire.encode_bitfield(b"\xff" * (PIECES // 8))
-
-
-class Stranger(asyncio.Protocol):
-    """One connection that says bytes of our choice and writes down what it hears and when."""
-
-    def __init__(self, swarm: Swarm, *said: bytes, react=lambda stranger, event: None):
-        self._swarm = swarm
-        self._said = said
-        self._react = react
-        self._decoder = wire.Decoder()
-        self.heard = []
-        self.opened_at = None
-        self.lost_at = None
-
-    @property
-    def hello(self) -> bytes:
-        return wire.encode_handshake(self._swarm.infohash, b"-XX0000-" + bytes(12))
-
-    def connection_made(self, transport):
-        self.transport = transport
-        self.opened_at = self._swarm.now()
-        self.say(*self._said)
-
-    def say(self, *said: bytes) -> None:
-        self.transport.write(b"".join(said))
-
-    def data_received(self, data):
-        for event in self._decoder.feed(data):
-            self.heard.append(event)
-            self._react(self, event)
-
-    def connection_lost(self, error):
-        self.lost_at = self._swarm.now()
-
-    def of(self, kind):
-        return [event for event in self.heard if isinstance(event, kind)]
 
 
 def _hello(swarm: Swarm, reserved: bytes = wire.EXTENDED_BIT) -> bytes:
@@ -195,7 +159,7 @@ def test_a_connection_in_silence_is_kept_alive(tmp_path):
 
 def test_a_peer_that_greets_with_our_own_id_is_ourselves(tmp_path):
     def hello(swarm: Swarm) -> bytes:
-        return wire.encode_handshake(swarm.infohash, swarm.peers["leecher-1"]._id)
+        return wire.encode_handshake(swarm.infohash, swarm.peers["leecher-1"]._reception._id)
 
     stranger = _visit(tmp_path, hello)
     assert stranger.lost_at - stranger.opened_at < 1.5

@@ -44,7 +44,9 @@ class Caller:
 
     def lost(self, connection):
         self.lost_at.append(self.host.loop.time())
-        self.dialer.hung_up(connection.called, answered=self.answered, useful=self.useful)
+        self.dialer.hung_up(
+            connection.called, answered=self.answered, useful=self.useful, banned=False
+        )
 
 
 def dialing(tmp_path, scene, targets=1, listening=True, connections=10, **link):
@@ -92,7 +94,7 @@ def test_a_place_that_comes_free_is_used_for_another(tmp_path):
     async def scene(caller, addresses):
         caller.dialer.learn(addresses)
         await asyncio.sleep(1)
-        caller.dialer.hung_up(caller.reached[0], answered=True, useful=True)
+        caller.dialer.hung_up(caller.reached[0], answered=True, useful=True, banned=False)
         caller.dialer.dial()
         await asyncio.sleep(1)
         assert set(caller.reached) == set(addresses)

@@ -7,8 +7,10 @@ import pytest
 from p2p.bencode import encode
 from p2p.errors import WireError
 from p2p.extension import (
+    MAX_CLIENT,
     MAX_METADATA,
     METADATA_BLOCK,
+    SEED,
     ExtendedHandshake,
     MetadataAssembly,
     MetadataData,
@@ -39,8 +41,30 @@ def test_handshake_there_and_back():
 def test_handshake_fields_are_optional():
     assert encode_handshake(ExtendedHandshake()) == b"d1:mdee"
     assert decode_handshake(b"de") == ExtendedHandshake()
-    zeros = encode({"p": 0, "metadata_size": 0, "reqq": 0, "yourip": b"\x7f\0\0\1", "e": 1})
+    zeros = encode({"p": 0, "metadata_size": 0, "reqq": 0, "yourip": b"", "e": 1})
     assert decode_handshake(zeros) == ExtendedHandshake()
+    assert decode_handshake(encode({"upload_only": 1, "ipv4": b"????"})) == ExtendedHandshake()
+
+
+@pytest.mark.parametrize(
+    ("address", "packed"),
+    [("127.0.0.1", b"\x7f\0\0\1"), ("2001:db8::1", b"\x20\x01\x0d\xb8" + bytes(11) + b"\1")],
+)
+def test_handshake_tells_the_other_its_address(address, packed):
+    payload = encode({"m": {}, "yourip": packed})
+    assert encode_handshake(ExtendedHandshake(your_ip=address)) == payload
+    assert decode_handshake(payload).your_ip == address
+
+
+def test_handshake_tells_addresses_only():
+    with pytest.raises(ValueError, match="'localhost' does not appear to be an IPv4 or IPv6"):
+        encode_handshake(ExtendedHandshake(your_ip="localhost"))
+
+
+@pytest.mark.parametrize("letter", ["x", "\N{PILE OF POO}"])
+def test_handshake_keeps_the_start_of_a_long_name(letter):
+    payload = encode({"v": letter * (MAX_CLIENT + 1)})
+    assert decode_handshake(payload).client == letter * MAX_CLIENT
 
 
 def test_handshake_switches_an_extension_off():
@@ -69,6 +93,8 @@ def test_handshake_text_need_not_be_utf8():
         (encode({"metadata_size": -1}), "expected 0 to 31457280"),
         (encode({"reqq": -1}), "under 'reqq'"),
         (encode({"v": 1}), "expected a string under v"),
+        (encode({"yourip": 1}), "expected a string under yourip"),
+        (encode({"yourip": bytes(5)}), "expected 4 or 16 bytes under yourip"),
     ],
 )
 def test_handshakes_refused(payload, problem):
@@ -127,19 +153,41 @@ def test_metadata_messages_refused(payload, problem):
 
 
 def test_pex_there_and_back():
-    pex = Pex((("127.0.0.1", 6881), ("10.255.0.3", 80)), (("1.2.3.4", 65535),))
+    pex = Pex((("127.0.0.1", 6881), ("10.255.0.3", 80)), (("1.2.3.4", 65535),), (0, SEED))
     payload = (
-        b"d5:added12:\x7f\0\0\1\x1a\xe1\x0a\xff\0\3\0\x507:added.f2:\0\0"
+        b"d5:added12:\x7f\0\0\1\x1a\xe1\x0a\xff\0\3\0\x507:added.f2:\0\2"
         b"7:dropped6:\1\2\3\4\xff\xffe"
     )
     assert encode_pex(pex) == payload
     assert decode_pex(payload) == pex
 
 
-def test_pex_fields_are_optional_and_flags_and_ipv6_ignored():
+def test_pex_fields_are_optional_and_ipv6_ignored():
     assert decode_pex(b"de") == Pex()
-    others = encode({"added": b"\1\2\3\4\0\5", "added.f": b"\x12", "added6": bytes(18)})
-    assert decode_pex(others) == Pex((("1.2.3.4", 5),))
+    others = {"added": b"\1\2\3\4\0\5", "added6": bytes(18), "added6.f": 1, "dropped6": []}
+    assert decode_pex(encode(others)) == Pex((("1.2.3.4", 5),))
+
+
+@pytest.mark.parametrize(
+    ("given", "flags"),
+    [(b"", (0, 0)), (b"\x12", (0x12, 0)), (b"\1\2", (1, 2)), (b"\1\2\3", (1, 2))],
+)
+def test_pex_has_a_flag_for_each_peer_added(given, flags):
+    payload = encode({"added": b"\1\2\3\4\0\5\1\2\3\4\0\6", "added.f": given})
+    assert decode_pex(payload).flags == flags
+    assert Pex((("1.2.3.4", 5), ("1.2.3.4", 6))).flags == (0, 0)
+
+
+@pytest.mark.parametrize("flags", [(1,), (1, 2, 3)])
+def test_pex_gives_a_flag_for_each_peer_or_none(flags):
+    with pytest.raises(ValueError, match=f"{len(flags)} flags: expected one for each peer added"):
+        Pex((("1.2.3.4", 5), ("1.2.3.4", 6)), flags=flags)
+
+
+def test_pex_leaves_out_peers_with_port_0():
+    compact = b"\1\2\3\4\0\0\1\2\3\5\0\1"
+    payload = encode({"added": compact, "added.f": b"\1\2", "dropped": compact})
+    assert decode_pex(payload) == Pex((("1.2.3.5", 1),), (("1.2.3.5", 1),), (2,))
 
 
 def test_pex_takes_and_gives_fifty_peers_at_most():
@@ -162,7 +210,8 @@ def test_pex_gives_ipv4_only():
     ("payload", "problem"),
     [
         (b"d5:added5:12345e", "expected 6 bytes a peer under added"),
-        (b"d5:addedi1ee", "expected 6 bytes a peer under added"),
+        (b"d5:addedi1ee", "expected a string under added"),
+        (b"d7:added.fi1ee", "expected a string under added.f"),
         (b"d7:dropped7:1234567e", "expected 6 bytes a peer under dropped"),
         (b"le", "expected a dict, found list"),
         (b"de0", "expected its end"),

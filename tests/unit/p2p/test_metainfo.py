@@ -6,7 +6,7 @@ import pytest
 
 from p2p.bencode import decode, encode
 from p2p.errors import MetainfoError
-from p2p.metainfo import Metainfo, check_name, choose_piece_length
+from p2p.metainfo import File, Metainfo, choose_piece_length
 
 KIB = 1024
 HASHES = [bytes([i]) * 20 for i in range(3)]
@@ -67,9 +67,18 @@ def test_size_of_the_last_piece(length, last):
     assert torrent.piece_size(count - 1) == last
 
 
+def test_one_file_is_called_what_the_torrent_is():
+    torrent = Metainfo.from_info(INFO)
+    assert torrent.files == (File(("film.mkv",), 40000, 0),)
+    assert not torrent.multi
+    # BEP 47 pads between files: with a single one there is nothing to pad.
+    assert Metainfo.from_info(_info(attr=b"p")).files == torrent.files
+
+
 def test_empty_file_has_no_pieces():
     torrent = Metainfo.build("empty", 0, 16384, [])
     assert (torrent.length, torrent.piece_count, torrent.pieces) == (0, 0, b"")
+    assert torrent.files == (File(("empty",), 0, 0),)
     assert Metainfo.from_torrent(torrent.to_torrent()) == torrent
 
 
@@ -93,8 +102,10 @@ def test_empty_file_has_no_pieces():
         (_info(length=0), "pieces of 60 bytes: expected 0 hashes of 20"),
         (_info(length=2**21 + 1, piece_length=1), "2097153 pieces: expected at most 2097152"),
         (_info(length=10**18, piece_length=1), "pieces: expected at most 2097152"),
-        (_info(files=[], length=None), "several files are not supported"),
-        (_info(attr=b"l"), "symlink"),
+        (_info(attr=b"l"), "'film.mkv' is a symlink"),
+        (_info(files=[{"length": 40000, "path": ["a"]}]), "length and files: expected one of them"),
+        (_info(meta_version=2, pieces=None), "version 2 only .BEP 52.: expected version 1 too"),
+        (_info(file_tree={}, pieces=None, length=None), "version 2 only"),
         (_info(attr=7), "attr: expected a string"),
         (_info(x=bytes(10_000_000)), "expected at most 10000000"),
     ],
@@ -130,50 +141,6 @@ def test_build_refuses_what_cannot_be_said():
         Metainfo.build("x", 1, 16384, [])
 
 
-NAMES = ["film.mkv", ".hidden", "a..b", "...a", "conquest", "CONSOLE.txt", "COM10", "ab:c.txt", "é",
-         "x" * 255, "é" * 127]  # fmt: skip
-BAD_NAMES = [
-    (b"", "dots and spaces"),
-    (b".", "dots and spaces"),
-    (b"..", "dots and spaces"),
-    (b".. ", "dots and spaces"),
-    (b"...", "dots and spaces"),
-    (b"/etc/passwd", "path separator"),
-    (b"a/b", "path separator"),
-    (b"../x", "path separator"),
-    (b"..\\x", "path separator"),
-    (b"\\\\host\\share", "path separator"),
-    (b"C:\\x", "path separator"),
-    (b"C:", "drive letter"),
-    (b"c:x.txt", "drive letter"),
-    (b"a\0b", "NUL"),
-    (b"a\nb", "control character"),
-    (b"CON", "reserved by Windows"),
-    (b"con.txt", "reserved by Windows"),
-    (b"Nul", "reserved by Windows"),
-    (b"aux .tar.gz", "reserved by Windows"),
-    (b"prn:x", "reserved by Windows"),
-    (b"COM1", "reserved by Windows"),
-    (b"lpt9.log", "reserved by Windows"),
-    ("COM¹".encode(), "reserved by Windows"),
-    (b"CONOUT$", "reserved by Windows"),
-    (b"x" * 256, "at most 255 bytes, found 256"),
-    ("é".encode() * 128, "at most 255 bytes, found 256"),
-    (b"\xff", "expected UTF-8"),
-]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_names_kept_as_they_are(name):
-    assert check_name(name.encode()) == name
-
-
-@pytest.mark.parametrize(("name", "problem"), BAD_NAMES)
-def test_names_refused(name, problem):
-    with pytest.raises(MetainfoError, match=problem):
-        Metainfo.from_info(_info(name=name))
-
-
 @pytest.mark.parametrize(
     ("length", "piece_length"),
     [
@@ -188,3 +155,99 @@ def test_names_refused(name, problem):
 )
 def test_piece_length_for_a_file(length, piece_length):
     assert choose_piece_length(length) == piece_length
+
+
+# ---- several files
+
+
+def _folder(*entries, **changes):
+    info = {"name": "film", "piece length": 16384, "pieces": b"".join(HASHES), "files": entries}
+    return encode(info | changes)
+
+
+def _entry(path, length=40000, **more):
+    return {"path": path.split("/"), "length": length} | more
+
+
+def test_files_in_a_folder():
+    torrent = Metainfo.from_info(
+        _folder(
+            _entry("b", 16000),
+            _entry(".pad/384", 384, attr=b"p"),
+            _entry("a/x.txt", 0, attr=b"xh"),
+            _entry(".pad/384", 384, attr=b"p"),
+            _entry("a/y", 23232, sha1=bytes(20)),
+        )
+    )
+    assert torrent.multi
+    assert (torrent.name, torrent.length, torrent.piece_count) == ("film", 40000, 3)
+    assert torrent.files == (
+        File(("film", "b"), 16000, 0),
+        File(("film", ".pad", "384"), 384, 16000, padding=True),
+        File(("film", "a", "x.txt"), 0, 16384),
+        File(("film", ".pad", "384"), 384, 16384, padding=True),
+        File(("film", "a", "y"), 23232, 16768),
+    )
+    assert Metainfo.from_torrent(torrent.to_torrent()) == torrent
+
+
+def test_a_folder_may_have_one_file():
+    torrent = Metainfo.build("d", [(("f",), 40000)], 16384, HASHES)
+    assert torrent.multi
+    assert torrent.files == (File(("d", "f"), 40000, 0),)
+
+
+def test_building_a_folder_gives_the_same_as_reading():
+    content = [(("a", "b"), 30000), (("c",), 10000)]
+    read = Metainfo.from_info(_folder(_entry("a/b", 30000), _entry("c", 10000)))
+    assert Metainfo.build("film", content, 16384, HASHES) == read
+
+
+def test_a_hybrid_torrent_is_read_as_version_1():
+    tree = {"film.mkv": {"": {"length": 40000, "pieces root": bytes(32)}}}
+    info = decode(_info(meta_version=2, file_tree=tree))
+    torrent = Metainfo.from_info(encode(info))
+    assert (torrent.files, torrent.pieces) == (Metainfo.from_info(INFO).files, b"".join(HASHES))
+
+
+def test_other_spellings_of_names_are_not_read():
+    other = {"path.utf-8": ["..", "x"]}
+    torrent = Metainfo.from_info(_folder(_entry("a") | other, **{"name.utf-8": "../x"}))
+    assert torrent.files == (File(("film", "a"), 40000, 0),)
+
+
+@pytest.mark.parametrize(
+    ("info", "problem"),
+    [
+        (_folder(), "files: expected a list of 1 to 375000 dicts"),
+        (_folder(files={}), "files: expected a list of 1 to 375000 dicts"),
+        (_folder(files=5), "files: expected a list of 1 to 375000 dicts"),
+        (_folder(files=[5]), "files: expected dicts, found int"),
+        (_folder({"length": 40000}), "path: expected a list of names"),
+        (_folder({"length": 40000, "path": "a"}), "path: expected a list of names"),
+        (_folder({"length": 40000, "path": []}), "a path of 0 names: expected between 1 and 99"),
+        (_folder({"length": 40000, "path": [["a"]]}), "expected names only"),
+        (_folder({"path": ["a"]}), "length: expected a number from 0"),
+        (_folder(_entry("a", -1)), "length: expected a number from 0"),
+        (_folder(_entry("a", 40001), _entry("b", -1)), "length: expected a number from 0"),
+        (_folder(_entry("a", "x")), "length: expected a number from 0"),
+        (_folder(_entry("a", 40000, attr=5)), "attr: expected a string"),
+        (_folder(_entry("a/b", 40000, attr=b"l")), "'b' is a symlink, expected a regular file"),
+        (_folder(_entry("a", 40000, attr=b"p")), "expected one that is not padding"),
+        (_folder(_entry("a", 30000)), "pieces of 60 bytes: expected 2 hashes of 20"),
+        (_folder(_entry("a", 10**18), _entry("b", 10**18)), "pieces: expected at most 2097152"),
+    ],
+)
+def test_folders_refused(info, problem):
+    with pytest.raises(MetainfoError, match=problem):
+        Metainfo.from_info(info)
+    with pytest.raises(MetainfoError):
+        Metainfo.from_torrent(b"d4:info" + info + b"e")
+
+
+def test_too_many_files(monkeypatch):
+    monkeypatch.setattr("p2p.metainfo.MAX_FILES", 2)
+    entries = [_entry("a"), _entry("b", 0), _entry("c", 0)]
+    assert len(Metainfo.from_info(_folder(*entries[:2])).files) == 2
+    with pytest.raises(MetainfoError, match="expected a list of 1 to 2 dicts"):
+        Metainfo.from_info(_folder(*entries))

@@ -34,6 +34,7 @@ class Exchange:
 
     def _send(self, peer, payload):
         self.said.append((peer, extension.decode_metadata(payload)))
+        return True
 
     def hear(self, peer, message, now=0.0):
         self.exchange.heard(peer, extension.encode_metadata(message), now)
@@ -157,10 +158,10 @@ def test_a_silent_peer_is_kept_while_no_other_knows():
 
 
 def test_a_torrent_of_a_kind_not_handled_is_said_to_be_one():
-    info = encode({"files": [], "name": "many", "piece length": 1024, "pieces": b""})
+    info = encode({"attr": "l", "length": 0, "name": "x", "piece length": 1024, "pieces": b""})
     one, peer = Exchange(infohash=hashlib.sha1(info).digest()), _peer(size=len(info))
     one.exchange.ask([peer], 0.0)
-    with pytest.raises(MetainfoError, match="several files"):
+    with pytest.raises(MetainfoError, match="symlink"):
         one.hear(peer, MetadataData(0, len(info), info))
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from p2p.errors import MagnetError
-from p2p.magnet import Magnet, parse
+from p2p.magnet import MAX_FILE, Magnet, parse
 
 HEX = "0123456789abcdef0123456789abcdef01234567"
 HASH = bytes.fromhex(HEX)
@@ -12,8 +12,8 @@ LINK = f"magnet:?xt=urn:btih:{HEX}"
 
 def test_every_field():
     magnet = parse(
-        LINK + "&dn=a+film%20%26%C3%A9.mkv&xl=1048576&tr=http%3A%2F%2Ft&x.pe=127.0.0.1:6881"
-        "&x.pe=%5B2001%3adb8::1%5D:80&x.pe=peer.example:65535"
+        LINK + "&dn=a+film%20%26%C3%A9.mkv&xl=1048576&tr=http%3A%2F%2Ft&ws=http%3A%2F%2Fw"
+        "&x.pe=127.0.0.1:6881&x.pe=%5B2001%3adb8::1%5D:80&x.pe=peer.example:65535"
     )
     assert magnet == Magnet(
         HASH,
@@ -25,7 +25,13 @@ def test_every_field():
 
 def test_only_the_infohash_is_needed():
     assert parse(LINK) == Magnet(HASH)
-    assert parse(f" {LINK}&dn=&unknown=1&so=0-2\n") == Magnet(HASH)
+    assert parse(f" {LINK}&dn=&unknown=1&so=\n") == Magnet(HASH)
+
+
+def test_files_are_selected_by_number_and_range():
+    assert parse(f"{LINK}&so=0,2,4,6-8").select == ((0, 0), (2, 2), (4, 4), (6, 8))
+    assert parse(f"{LINK}&so=9-10&so=1%2C1-2").select == ((9, 10), (1, 1), (1, 2))
+    assert parse(f"{LINK}&so=0-{MAX_FILE}").select == ((0, MAX_FILE),)
 
 
 def test_hash_in_upper_case_and_in_base32():
@@ -44,6 +50,7 @@ def test_the_link_is_written_readably():
     magnet = Magnet(HASH, "a film.mkv", 5, (("127.0.0.1", 6881), ("::1", 80)))
     assert str(magnet) == LINK + "&dn=a%20film.mkv&xl=5&x.pe=127.0.0.1:6881&x.pe=[::1]:80"
     assert str(Magnet(HASH)) == LINK
+    assert str(Magnet(HASH, select=((0, 0), (4, 6)))) == LINK + "&so=0,4-6"
     assert str(Magnet(HASH, length=0)) == LINK + "&xl=0"
     assert parse(str(magnet)) == magnet
 
@@ -54,7 +61,7 @@ def test_the_link_is_written_readably():
         ("", "begins with magnet"),
         ("http://example/x", "begins with magnet"),
         ("magnet:?dn=x", "expected one infohash .*, found 0"),
-        (f"magnet:?xt=urn:btmh:1220{'a' * 64}", "expected one infohash .*, found 0"),
+        (f"magnet:?xt=urn:btmh:1220{'a' * 64}", "BitTorrent v2 is not supported"),
         (f"{LINK}&xt=urn:btih:{'0' * 40}", "expected one infohash .*, found 2"),
         (LINK[:-1], "expected 40 hex or 32 base32 digits"),
         (LINK + "0", "expected 40 hex or 32 base32 digits"),
@@ -65,6 +72,16 @@ def test_the_link_is_written_readably():
         (LINK + "&xl=1e3", "xl: expected a number of bytes"),
         (LINK + "&xl=٣", "xl: expected a number of bytes"),
         (LINK + "&xl=9223372036854775808", "expected 0 to 9223372036854775807 bytes"),
+        (LINK + "&so=x", "so: expected file numbers like 0,2,4-6, found 'x'"),
+        (LINK + "&so=0,,1", "so: expected file numbers"),
+        (LINK + "&so=-1", "so: expected file numbers"),
+        (LINK + "&so=1-", "so: expected file numbers"),
+        (LINK + "&so=1-2-3", "so: expected file numbers"),
+        (LINK + "&so=٣", "so: expected file numbers"),
+        (LINK + "&so=" + "1" * 10, "so: expected file numbers"),
+        (LINK + "&so=2-1", "so: expected files 0 to 10000, found 2-1"),
+        (LINK + "&so=0-10001", "so: expected files 0 to 10000, found 0-10001"),
+        (LINK + "&so=0-10000,5", "so: expected at most 10001 files"),
         (LINK + "&x.pe=1.2.3.4", "expected host:port"),
         (LINK + "&x.pe=1.2.3.4:", "expected host:port"),
         (LINK + "&x.pe=:80", "expected host:port"),

@@ -82,8 +82,9 @@ def test_a_peer_that_comes_back_knows_nothing():
     superseed.reveal("a", [0], [0])
     superseed.leaves("a")
     superseed.joins("a")
-    assert superseed.hidden("a", [0]) == [0]
+    assert not superseed.promised("a")
     assert superseed.reveal("a", [0], [0]) == 0
+    assert superseed.promised("a")
 
 
 @pytest.mark.parametrize("sent", [True, False])
@@ -120,5 +121,6 @@ def test_stalled_when_all_that_is_unsent_is_promised():
 def test_hidden_is_what_the_peer_lacks_and_was_not_told_of():
     superseed = _seed("a")
     shown = superseed.reveal("a", [1, 0, 0, 0, 0, 0], NONE)
-    hidden = superseed.hidden("a", [1, 0, 0, 0, 0, 0])
+    hidden = superseed.reveal_rest("a", [1, 0, 0, 0, 0, 0])
     assert sorted([*hidden, shown]) == [1, 2, 3, 4, 5]
+    assert superseed.reveal_rest("a", [1, 0, 0, 0, 0, 0]) == []

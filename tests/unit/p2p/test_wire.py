@@ -33,6 +33,10 @@ MESSAGES = [
     ),
     (wire.encode_cancel(1, 2, 3), "0000000d08000000010000000200000003", wire.Cancel(1, 2, 3)),
     (wire.encode_port(6881), "00000003091ae1", wire.Port(6881)),
+    (wire.encode_have_all(), "000000010e", wire.HaveAll()),
+    (wire.encode_have_none(), "000000010f", wire.HaveNone()),
+    (wire.encode_reject(1, 2, 3), "0000000d10000000010000000200000003", wire.Reject(1, 2, 3)),
+    (wire.encode_allowed_fast(1059), "000000051100000423", wire.AllowedFast(1059)),
     (wire.encode_extended(3, b"de"), "0000000414036465", wire.Extended(3, b"de")),
 ]
 
@@ -53,6 +57,10 @@ def test_bytes_and_event_of_each_message(encoded, digits, event):
     assert _greeted().feed(encoded) == [event]
 
 
+def test_a_suggestion_is_understood():
+    assert _greeted().feed(bytes.fromhex("000000050d00000007")) == [wire.Suggest(7)]
+
+
 def test_handshake():
     assert wire.encode_handshake(HASH, PEER) == HELLO
     assert len(HELLO) == wire.HANDSHAKE_LENGTH
@@ -61,6 +69,26 @@ def test_handshake():
     assert handshake.extended
     plain = wire.encode_handshake(HASH, PEER, b"\xff\xff\xff\xff\xff\xef\xff\xff")
     assert not wire.decode_handshake(plain).extended
+
+
+@pytest.mark.parametrize(
+    ("reserved", "extended", "fast", "dht"),
+    [
+        (wire.EXTENDED_BIT, True, False, False),
+        (bytes.fromhex("0000000000000004"), False, True, False),
+        (bytes.fromhex("0000000000000001"), False, False, True),
+        (bytes.fromhex("ffffffffffeffffa"), False, False, False),
+        (bytes.fromhex("0000000000100005"), True, True, True),
+    ],
+)
+def test_what_the_reserved_bits_say(reserved, extended, fast, dht):
+    handshake = wire.decode_handshake(wire.encode_handshake(HASH, PEER, reserved))
+    assert (handshake.extended, handshake.fast, handshake.dht) == (extended, fast, dht)
+
+
+def test_our_reserved_bits():
+    assert wire.RESERVED.hex() == wire.reserved(dht=True).hex() == "0000000000100005"
+    assert wire.reserved(dht=False).hex() == "0000000000100004"
 
 
 @pytest.mark.parametrize("data", [b"", HELLO[:-1], HELLO + b"x", b"\x12" + HELLO[1:]])
@@ -102,6 +130,16 @@ def test_large_blocks_are_views_of_what_was_fed():
     assert piece.data.obj is chunk
 
 
+def test_a_block_that_came_in_parts_is_not_written_again():
+    message = wire.encode_piece_header(0, 0, BLOCK) + bytes(range(256)) * 64
+    decoder = _greeted()
+    assert decoder.feed(message[:5000]) == []
+    (first,) = decoder.feed(message[5000:] + message[:-1])
+    (second,) = decoder.feed(message[-1:])
+    assert first == second == wire.Piece(0, 0, message[13:])
+    assert first.data.readonly and second.data.readonly
+
+
 def test_the_start_of_a_message_outlives_a_buffer_used_again():
     block = bytes(range(256)) * 64
     stream = wire.encode_piece_header(0, 0, BLOCK) + block
@@ -125,6 +163,10 @@ SIZES = [
     (5, 1, 1 + 2**18),
     (7, 10, 9 + BLOCK),
     (9, 3, 3),
+    (13, 5, 5),
+    (14, 1, 1),
+    (15, 1, 1),
+    (17, 5, 5),
     (20, 2, MIB),
 ]
 
@@ -141,14 +183,14 @@ def test_sizes_of_each_message(kind, low, high):
             _greeted().feed(_message(kind, size))
 
 
-@pytest.mark.parametrize("kind", [6, 8])
+@pytest.mark.parametrize("kind", [6, 8, 16])
 @pytest.mark.parametrize("size", [12, 14])
-def test_requests_and_cancels_take_13_bytes(kind, size):
+def test_requests_cancels_and_rejects_take_13_bytes(kind, size):
     with pytest.raises(WireError, match=f"message {kind} of {size} bytes: expected 13 to 13"):
         _greeted().feed(_message(kind, size))
 
 
-@pytest.mark.parametrize("encode", [wire.encode_request, wire.encode_cancel])
+@pytest.mark.parametrize("encode", [wire.encode_request, wire.encode_cancel, wire.encode_reject])
 def test_blocks_of_1_byte_to_16_kib(encode):
     for length in (1, BLOCK):
         (event,) = _greeted().feed(encode(0, 0, length))
@@ -158,7 +200,7 @@ def test_blocks_of_1_byte_to_16_kib(encode):
             _greeted().feed(encode(0, 0, length))
 
 
-@pytest.mark.parametrize("kind", [10, 13, 19, 21, 255])
+@pytest.mark.parametrize("kind", [10, 12, 18, 19, 21, 255])
 def test_unknown_messages_are_skipped_up_to_the_cap(kind):
     have = wire.encode_have(1)
     for size in (1, 100, MIB):
@@ -175,6 +217,7 @@ def test_unknown_messages_are_skipped_up_to_the_cap(kind):
         b"\0\0\0\x02\x00",  # a choke with a payload
         b"\0\0\x40\x0a\x07",  # a block of 16 KiB and a byte
         b"\0\0\0\x09\x07",  # an empty block
+        b"\0\0\0\x02\x0e",  # a have-all with a payload
     ],
 )
 def test_a_bad_header_is_refused_before_its_message_is_here(start):
@@ -204,8 +247,20 @@ def test_a_failed_decoder_stays_failed():
 
 @pytest.mark.parametrize(
     "message",
-    [encoded for encoded, _, event in MESSAGES if not isinstance(event, wire.Bitfield)]
-    + [wire.encode_bitfield(bytes(4)), wire.encode_piece_header(0, 0, 256) + bytes(256)],
+    [encoded for encoded, _, _ in MESSAGES]
+    + [
+        wire.encode_bitfield(b"\x80"),
+        wire.encode_bitfield(bytes(2)),
+        wire.encode_extended(1, b""),
+        wire.encode_extended(1, b"x"),
+        wire.encode_extended(1, b"de"),
+        wire.encode_piece_header(2**32 - 1, 2**32 - 1, 1) + b"x",
+        wire.encode_piece_header(2**32 - 1, 2**32 - 1, 2) + b"xx",
+        wire.encode_piece_header(2**32 - 1, 2**32 - 1, 255) + bytes(255),
+        wire.encode_piece_header(2**32 - 1, 2**32 - 1, 256) + bytes(256),
+        wire.encode_reject(2**32 - 1, 2**32 - 1, 1),
+        wire.encode_have(2**32 - 1),
+    ],
 )
 def test_memory_stays_within_ten_times_the_input(message):
     data = message * (2**16 // len(message))
@@ -216,39 +271,3 @@ def test_memory_stays_within_ten_times_the_input(message):
     tracemalloc.stop()
     assert len(events) == 2**16 // len(message)
     assert peak < 10 * len(data)
-
-
-@pytest.mark.parametrize(
-    ("flags", "bits"),
-    [
-        (b"", b""),
-        (b"\1", b"\x80"),
-        (b"\0", b"\0"),
-        (b"\1\0\1\0\0\0\0\1", b"\xa1"),
-        (b"\0\0\0\0\0\0\0\0\1", b"\x00\x80"),
-        (b"\0\1\1" * 4, b"\x6d\xb0"),
-    ],
-)
-def test_bitfields(flags, bits):
-    assert wire.pack_bitfield(flags) == bits
-    assert wire.unpack_bitfield(bits, len(flags)) == flags
-
-
-def test_any_flag_but_zero_is_set():
-    assert wire.pack_bitfield(bytearray(b"\2\0\xff0")) == b"\xb0"
-
-
-@pytest.mark.parametrize(
-    ("bits", "count", "problem"),
-    [
-        (b"", 1, "bitfield of 0 bytes: expected 1 for 1 pieces"),
-        (b"\0", 0, "bitfield of 1 bytes: expected 0 for 0 pieces"),
-        (b"\0\0", 8, "bitfield of 2 bytes: expected 1 for 8 pieces"),
-        (b"\0", 9, "bitfield of 1 bytes: expected 2 for 9 pieces"),
-        (b"\x40", 1, "spare bits set"),
-        (b"\0\x01", 15, "spare bits set"),
-    ],
-)
-def test_bitfields_refused(bits, count, problem):
-    with pytest.raises(WireError, match=problem):
-        wire.unpack_bitfield(bits, count)

@@ -12,9 +12,11 @@ LAST = 100
 """Bytes of the last piece of a torrent made here: one short block."""
 
 
-def _picker(pieces=4, seed=1):
+def _picker(pieces=4, seed=1, have=(), wanted=None):
     sizes = [SIZE] * (pieces - 1) + [LAST]
-    return Picker(pieces, sizes.__getitem__, random.Random(seed))
+    wanted = range(pieces) if wanted is None else wanted
+    flags = (_has(*indices, count=pieces) for indices in (have, wanted))
+    return Picker(*flags, sizes.__getitem__, random.Random(seed))
 
 
 def _has(*indices, count=4):
@@ -31,7 +33,7 @@ def _blocks(piece):
 def test_blocks_are_16_kib_and_the_last_is_what_is_left():
     assert _picker().pick(_has(0), 9) == _blocks(0)
     assert _picker().pick(_has(3), 9) == [Block(3, 0, LAST)]
-    odd = Picker(1, lambda index: BLOCK + 1, random.Random(1))
+    odd = Picker(bytearray(1), bytearray(b"\1"), lambda index: BLOCK + 1, random.Random(1))
     assert odd.pick(bytearray(b"\1"), 9) == [Block(0, 0, BLOCK), Block(0, BLOCK, 1)]
 
 
@@ -92,8 +94,8 @@ def test_the_first_piece_is_random_even_when_another_is_rarer():
 
 def test_equally_rare_pieces_come_in_an_order_of_the_pickers_own():
     def order(seed):
-        picker = Picker(32, lambda index: BLOCK, random.Random(seed))
-        return [block.piece for block in picker.pick(bytearray(b"\1" * 32), 32)]
+        picker = _picker(32, seed)
+        return [block.piece for block in picker.pick(bytearray(b"\1" * 32), 64)][::2]
 
     assert order(1) == order(1)
     assert order(1) != order(2)
@@ -179,9 +181,28 @@ def test_a_piece_with_a_wrong_hash_is_wanted_again_whole():
 
 
 def test_a_seed_wants_nothing():
-    picker = _picker()
-    picker.has_all()
+    picker = _picker(have=range(4))
     assert picker.left == 0
     assert bytes(picker.have) == b"\1" * 4
     assert picker.pick(ALL, 9) == []
     assert picker.received(Block(0, 0, BLOCK)) is None
+
+
+def test_what_is_here_or_not_wanted_is_not_asked_for():
+    picker = _picker(have=(0,), wanted=(0, 2))
+    assert bytes(picker.lacks) == b"\0\0\1\0"
+    assert picker.left == 1
+    assert picker.pick(ALL, 9) == _blocks(2)
+    for block in _blocks(2):
+        picker.received(block)
+    picker.verified(2)
+    assert (picker.left, bytes(picker.have)) == (0, b"\1\0\1\0")
+    assert picker.pick(ALL, 9) == []
+
+
+def test_with_something_here_the_rarest_comes_first_from_the_start():
+    for seed in range(20):
+        picker = _picker(seed=seed, have=(0,))
+        picker.joined(_has(1, 2, 3))
+        picker.joined(_has(1, 3))
+        assert picker.pick(ALL, 1)[0].piece == 2

@@ -1,0 +1,147 @@
+"""What the words of a command line mean: addresses, numbers and patterns that choose files."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from host.quantities import Rate, Size
+from p2p.errors import P2PError
+from p2p.metainfo import MAX_PIECE_LENGTH, Metainfo
+from p2p.wire import BLOCK
+
+_NUMBERS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}")  # of a host: RFC 1035, section 2.3.4
+
+
+class ArgumentError(P2PError):
+    """Something on the command line that cannot be used as it is."""
+
+
+class HostPort(NamedTuple):
+    """Where somebody listens."""
+
+    host: str
+    """A name or an IPv4 address."""
+    port: int
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Where to listen."""
+
+    address: str = "127.0.0.1"
+    port: int | None = None
+    """None: the first of BitTorrent's usual ports that is free."""
+
+    @property
+    def wildcard(self) -> bool:
+        """True for all of this computer's addresses, none of which is one to give to others."""
+        return ipaddress.IPv4Address(self.address).is_unspecified
+
+    def reaches(self, address: str) -> bool:
+        """False where a socket bound here cannot get: from loopback to another computer."""
+        return (
+            not ipaddress.IPv4Address(self.address).is_loopback
+            or ipaddress.IPv4Address(address).is_loopback
+        )
+
+
+def listen(text: str) -> Listen:
+    """Read `ADDRESS` or `ADDRESS:PORT`. Raises ArgumentError."""
+    address, colon, port = text.partition(":")
+    try:
+        ipaddress.IPv4Address(address)
+    except ValueError:
+        raise ArgumentError(
+            f"{text!r} is no place to listen at; expected an IPv4 address of this computer, or "
+            "0.0.0.0 for all of them, with or without :PORT"
+        ) from None
+    return Listen(address, _port(text, port, lowest=0) if colon else None)
+
+
+def host_port(text: str) -> HostPort:
+    """Read `HOST:PORT`; the host is a name or an IPv4 address. Raises ArgumentError."""
+    host, _, port = text.rpartition(":")
+    if not _NAME.fullmatch(host):
+        raise ArgumentError(f"{text!r} is no address; expected HOST:PORT")
+    return HostPort(host, _port(text, port, lowest=1))
+
+
+def _port(text: str, digits: str, lowest: int) -> int:
+    port = int(digits) if re.fullmatch("[0-9]{1,5}", digits, re.ASCII) else -1
+    if not lowest <= port < 65536:
+        raise ArgumentError(f"{text!r}: expected a port from {lowest} to 65535 after the colon")
+    return port
+
+
+def link_rate(text: str) -> Rate:
+    """Read a rate that a link can have. Raises ArgumentError or QuantityError."""
+    rate = Rate.parse(text)
+    if not rate > 0:
+        raise ArgumentError(f"{text!r}: expected more than nothing, or 'unlimited'")
+    return rate
+
+
+def ratio(text: str) -> float:
+    """Read how many times the size is to be sent. Raises ArgumentError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise ArgumentError(f"{text!r} is no ratio; expected a number above 0")
+    return value
+
+
+def piece_size(text: str) -> Size:
+    """Read the size of a piece: a power of two, a block or more (BEP 3). Raises ArgumentError."""
+    size = Size.parse(text)
+    if not BLOCK <= size <= MAX_PIECE_LENGTH or size & (size - 1):
+        raise ArgumentError(
+            f"{text!r}: expected a power of two from {Size(BLOCK)} to {Size(MAX_PIECE_LENGTH)}"
+        )
+    return size
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which files of a torrent are wanted; call it with one to get their indices, from 0.
+
+    A word is a list of numbers as `p2p show` prints them (`2`, `1,3-5`), or a pattern in the
+    shell's manner for a file's path, with or without the torrent's name in front (`*.txt`,
+    `docs/*`); `*` also stands for `/`.
+    """
+
+    words: tuple[str, ...]
+
+    def __call__(self, metainfo: Metainfo) -> frozenset[int]:
+        """The indices. Raises ArgumentError when a word stands for no file."""
+        return frozenset(index for word in self.words for index in _chosen(word, metainfo))
+
+
+def _chosen(word: str, metainfo: Metainfo) -> Iterable[int]:
+    parts = [_NUMBERS.fullmatch(part.strip()) for part in word.split(",")]
+    if all(parts):
+        for match in filter(None, parts):
+            first, last = int(match[1]), int(match[2] or match[1])
+            if not 1 <= first <= last <= len(metainfo.files):
+                raise ArgumentError(
+                    f"--select {match[0]}: the torrent has files 1 to {len(metainfo.files)}"
+                )
+            yield from range(first - 1, last)
+        return
+    found = [
+        index
+        for index, file in enumerate(metainfo.files)
+        if not file.padding
+        and any(fnmatchcase("/".join(path), word) for path in (file.path, file.path[1:]))
+    ]
+    if not found:
+        raise ArgumentError(f"--select {word}: no file of the torrent is called so")
+    yield from found

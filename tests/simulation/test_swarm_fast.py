@@ -1,0 +1,173 @@
+"""The Fast extension between our peer and a stranger (BEP 6): said at once, never left in doubt."""
+
+from simulation.stranger import Stranger
+from simulation.swarm import KIB, ORIGIN, Node, Swarm, run_swarm
+
+from p2p import wire
+from p2p.allowed_fast import allowed_fast
+from p2p.config import PeerConfig
+from p2p.talk import ALLOWED_FAST
+
+PORT = PeerConfig().port
+BLOCK = 16 * KIB
+PIECES = 64
+FAST = wire.reserved(dht=False)
+
+
+def _hello(swarm: Swarm, reserved: bytes = FAST) -> bytes:
+    return wire.encode_handshake(swarm.infohash, b"-XX0000-" + bytes(12), reserved)
+
+
+def _meet(tmp_path, *said, target, when, react=lambda stranger, event: None, reserved=FAST):
+    """The stranger that came to `target` at that time, and the swarm, when all is over."""
+    met = []
+
+    async def come(swarm: Swarm) -> None:
+        met.append(Stranger(swarm, _hello(swarm, reserved), *said, react=react))
+        host = swarm.stranger("stranger")
+        await host.connect(lambda: met[0], swarm.hosts[target].address, PORT)
+
+    swarm = run_swarm(
+        tmp_path, [Node(name="leecher")], at={when: come}, linger_s=100.0, deadline_s=1000.0
+    )
+    assert "leecher" in swarm.finish
+    return met[0], swarm
+
+
+def _second(stranger: Stranger) -> wire.Event:
+    """What came right behind the handshake."""
+    return stranger.heard[1]
+
+
+def test_a_seed_says_that_it_has_everything(tmp_path):
+    stranger, _ = _meet(tmp_path, target="leecher", when=100.0)
+    assert isinstance(_second(stranger), wire.HaveAll)
+
+
+def test_who_hides_its_pieces_says_that_it_has_none(tmp_path):
+    stranger, _ = _meet(tmp_path, target=ORIGIN, when=1.0)
+    assert isinstance(_second(stranger), wire.HaveNone)
+
+
+def test_half_the_file_is_said_piece_by_piece(tmp_path):
+    stranger, _ = _meet(tmp_path, target="leecher", when=30.0)
+    assert isinstance(_second(stranger), wire.Bitfield)
+    assert 20 < sum(wire.unpack_bitfield(_second(stranger).bits, PIECES)) < 40
+
+
+def test_who_does_not_speak_it_is_told_nothing_of_it(tmp_path):
+    ask = wire.encode_interested() + wire.encode_request(PIECES - 1, 0, BLOCK)
+    stranger, _ = _meet(tmp_path, ask, target="leecher", when=1.0, reserved=wire.EXTENDED_BIT)
+    news = (wire.HaveAll, wire.HaveNone, wire.Reject, wire.AllowedFast)
+    assert not [event for event in stranger.heard if isinstance(event, news)]
+
+
+def test_a_request_by_who_is_choked_is_rejected(tmp_path):
+    request = wire.Request(PIECES - 1, 0, BLOCK)
+    stranger, _ = _meet(
+        tmp_path, wire.encode_request(PIECES - 1, 0, BLOCK), target="leecher", when=100.0
+    )
+    [reject] = stranger.of(wire.Reject)
+    assert (reject.index, reject.begin, reject.length) == (PIECES - 1, 0, request.length)
+    assert stranger.of(wire.Piece) == []
+
+
+def test_a_request_for_what_is_not_here_is_rejected(tmp_path):
+    asked = []
+
+    def react(stranger: Stranger, event: wire.Event) -> None:
+        if isinstance(event, wire.Bitfield):
+            flags = wire.unpack_bitfield(event.bits, PIECES)
+            asked.append(flags.index(0))
+            stranger.say(wire.encode_interested())
+        if isinstance(event, wire.Unchoke) and len(asked) == 1:
+            stranger.say(wire.encode_request(asked[0], 0, BLOCK))
+
+    stranger, _ = _meet(tmp_path, target="leecher", when=30.0, react=react)
+    assert [reject.index for reject in stranger.of(wire.Reject)] == asked
+
+
+def test_of_two_requests_one_is_cancelled_and_each_is_answered_once(tmp_path):
+    """A block or a rejection for each, whatever became of it."""
+    requests = b"".join(wire.encode_request(index, 0, BLOCK) for index in range(6))
+
+    def react(stranger: Stranger, event: wire.Event) -> None:
+        if isinstance(event, wire.HaveAll):
+            stranger.say(wire.encode_interested())
+        if isinstance(event, wire.Unchoke):
+            stranger.say(requests, wire.encode_cancel(5, 0, BLOCK))
+
+    stranger, _ = _meet(tmp_path, target="leecher", when=100.0, react=react)
+    answers = [e.index for e in stranger.heard if isinstance(e, wire.Piece | wire.Reject)]
+    assert sorted(answers) == list(range(6))
+    assert [reject.index for reject in stranger.of(wire.Reject)] == [5]
+
+
+def test_a_newcomer_is_let_have_a_few_pieces_while_it_is_choked(tmp_path):
+    """Those of the canonical set that are here; it is not unchoked before it gets them."""
+
+    def react(stranger: Stranger, event: wire.Event) -> None:
+        if isinstance(event, wire.AllowedFast):
+            stranger.say(wire.encode_request(event.index, 0, BLOCK))
+
+    met = []
+
+    async def visit(swarm: Swarm) -> None:
+        # Nobody has a slot here: what comes, comes by this way.
+        swarm.peers["leecher"]._upload.interested = lambda peer: None
+        met.append(Stranger(swarm, _hello(swarm), wire.encode_interested(), react=react))
+        host = swarm.stranger("stranger")
+        await host.connect(lambda: met[0], swarm.hosts["leecher"].address, PORT)
+
+    swarm = run_swarm(
+        tmp_path, [Node(name="leecher")], at={100.0: visit}, linger_s=100.0, deadline_s=1000.0
+    )
+    address = swarm.hosts["stranger"].address
+    expected = allowed_fast(swarm.infohash, address, PIECES, ALLOWED_FAST)
+    [stranger] = met
+    assert [event.index for event in stranger.of(wire.AllowedFast)] == expected
+    assert sorted(piece.index for piece in stranger.of(wire.Piece)) == sorted(expected)
+    assert stranger.of(wire.Unchoke) == []
+
+
+def test_a_peer_that_rejects_everything_is_asked_for_each_piece_once(tmp_path):
+    """It says that it has everything and serves nothing: no loop, and no delay for the others."""
+
+    def react(stranger: Stranger, event: wire.Event) -> None:
+        if isinstance(event, wire.Interested):
+            stranger.say(wire.encode_unchoke())
+        if isinstance(event, wire.Request):
+            stranger.say(wire.encode_reject(event.index, event.begin, event.length))
+
+    stranger, swarm = _meet(
+        tmp_path, wire.encode_have_all(), target="leecher", when=10.0, react=react
+    )
+    asked = [request.index for request in stranger.of(wire.Request)]
+    assert len(asked) == len(set(asked)) > 0
+    assert swarm.finish["leecher"] < PIECES + 4
+
+
+def test_what_was_allowed_is_asked_for_while_choked(tmp_path):
+    """The stranger never unchokes our peer, and serves it three pieces all the same."""
+    content = {}
+
+    def react(stranger: Stranger, event: wire.Event) -> None:
+        if isinstance(event, wire.Request):
+            at = event.index * BLOCK
+            stranger.say(
+                wire.encode_piece_header(event.index, event.begin, event.length),
+                content["file"][at : at + BLOCK],
+            )
+
+    met = []
+
+    async def come(swarm: Swarm) -> None:
+        content["file"] = swarm.original
+        allowed = b"".join(map(wire.encode_allowed_fast, (60, 61, 62, PIECES + 5)))
+        met.append(Stranger(swarm, _hello(swarm), wire.encode_have_all(), allowed, react=react))
+        host = swarm.stranger("stranger")
+        await host.connect(lambda: met[0], swarm.hosts["leecher"].address, PORT)
+
+    swarm = run_swarm(tmp_path, [Node(name="leecher")], at={0.5: come}, deadline_s=1000.0)
+    assert {request.index for request in met[0].of(wire.Request)} == {60, 61, 62}
+    assert swarm.finish["leecher"] < PIECES - 2

@@ -1,0 +1,153 @@
+"""p2p.arguments: what each word of the command line means, and why others are refused."""
+
+import hashlib
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from host.quantities import QuantityError
+from p2p.arguments import (
+    ArgumentError,
+    HostPort,
+    Listen,
+    Selection,
+    host_port,
+    link_rate,
+    listen,
+    piece_size,
+    ratio,
+)
+from p2p.metainfo import Metainfo
+
+FILES = [(("a.txt",), 10), (("b", "c.txt"), 0), (("b", "d[1].bin"), 30), (("e.md",), 5)]
+
+
+def torrent() -> Metainfo:
+    digest = hashlib.sha1(bytes(45)).digest()
+    return Metainfo.build("stuff", FILES, 2**14, [digest])
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("127.0.0.1", Listen("127.0.0.1", None)),
+        ("0.0.0.0", Listen("0.0.0.0", None)),
+        ("192.0.2.7:7000", Listen("192.0.2.7", 7000)),
+        ("127.0.0.2:0", Listen("127.0.0.2", 0)),
+        ("127.0.0.2:65535", Listen("127.0.0.2", 65535)),
+    ],
+)
+def test_places_to_listen_at(text: str, place: Listen) -> None:
+    assert listen(text) == place
+
+
+def test_where_a_place_reaches() -> None:
+    assert Listen().address == "127.0.0.1"
+    assert Listen().reaches("127.9.9.9")
+    assert not Listen().reaches("192.0.2.1")
+    assert Listen("0.0.0.0").reaches("192.0.2.1")
+    assert Listen("192.0.2.7").reaches("192.0.2.1")
+    assert Listen("0.0.0.0").wildcard
+    assert not Listen("192.0.2.7").wildcard
+
+
+def test_addresses_of_others() -> None:
+    assert host_port("192.0.2.1:6881") == HostPort("192.0.2.1", 6881)
+    assert host_port("node.example:1") == HostPort("node.example", 1)
+
+
+def test_figures() -> None:
+    assert link_rate("8 Mbit/s") == 1e6
+    assert link_rate("unlimited") == math.inf
+    assert ratio("1.5") == 1.5
+    assert piece_size("16 KiB") == 16384
+    assert piece_size("512 MiB") == 2**29
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "reason"),
+    [
+        (listen, "localhost", "'localhost' is no place to listen at"),
+        (listen, "", "'' is no place to listen at"),
+        (listen, "6881", "'6881' is no place to listen at"),
+        (listen, "[::1]:6881", "is no place to listen at"),
+        (listen, "127.0.0.1:", "expected a port from 0 to 65535"),
+        (listen, "127.0.0.1:65536", "expected a port from 0 to 65535"),
+        (listen, "127.0.0.1:-1", "expected a port from 0 to 65535"),
+        (listen, "127.0.0.1:٣", "expected a port from 0 to 65535"),
+        (host_port, "192.0.2.1", "'192.0.2.1' is no address; expected HOST:PORT"),
+        (host_port, ":1", "':1' is no address"),
+        (host_port, "::1:1", "'::1:1' is no address"),
+        (host_port, "a b:1", "'a b:1' is no address"),
+        (host_port, "a:0", "expected a port from 1 to 65535"),
+        (host_port, "a:x", "expected a port from 1 to 65535"),
+        (link_rate, "0", "'0': expected more than nothing"),
+        (link_rate, "3 MB", "'3 MB' is not a rate"),
+        (ratio, "0", "'0' is no ratio; expected a number above 0"),
+        (ratio, "-1", "'-1' is no ratio"),
+        (ratio, "inf", "'inf' is no ratio"),
+        (ratio, "nan", "'nan' is no ratio"),
+        (ratio, "much", "'much' is no ratio"),
+        (piece_size, "8 KiB", "'8 KiB': expected a power of two from 16 KiB to 512 MiB"),
+        (piece_size, "1 GiB", "'1 GiB': expected a power of two"),
+        (piece_size, "48 KiB", "'48 KiB': expected a power of two"),
+        (piece_size, "big", "'big' is not a size"),
+    ],
+)
+def test_what_is_refused(parse: Callable[[str], Any], text: str, reason: str) -> None:
+    with pytest.raises((ArgumentError, QuantityError)) as refusal:
+        parse(text)
+    assert reason in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "indices"),
+    [
+        (["1"], {0}),
+        (["1,3-4"], {0, 2, 3}),
+        (["2", "4, 2"], {1, 3}),
+        (["*.txt"], {0, 1}),
+        (["b/*"], {1, 2}),
+        (["b/d[[]1].bin"], {2}),
+        (["e.md", "1"], {0, 3}),
+        (["stuff/b/*"], {1, 2}),
+        (["*"], {0, 1, 2, 3}),
+    ],
+)
+def test_files_are_chosen_by_number_or_pattern(words: list[str], indices: set[int]) -> None:
+    assert Selection(tuple(words))(torrent()) == indices
+
+
+def test_a_file_alone_is_chosen_by_its_name() -> None:
+    single = Metainfo.build("a.txt", 0, 2**14, [])
+    assert Selection(("a.*",))(single) == {0}
+    assert Selection(("1",))(single) == {0}
+
+
+def test_padding_has_a_number_but_no_name() -> None:
+    plain = torrent().info_bytes
+    entry = b"d6:lengthi10e4:pathl5:a.txtee"
+    assert entry in plain
+    padded = Metainfo.from_info(plain.replace(entry, b"d4:attr1:p" + entry[1:]))
+    assert Selection(("*",))(padded) == {1, 2, 3}
+    assert Selection(("2",))(padded) == {1}
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("0", "--select 0: the torrent has files 1 to 4"),
+        ("1,5", "--select 5: the torrent has files 1 to 4"),
+        ("3-2", "--select 3-2: the torrent has files 1 to 4"),
+        ("1,", "--select 1,: no file of the torrent is called so"),
+        ("stuff", "--select stuff: no file of the torrent is called so"),
+        ("*.TXT", "--select *.TXT: no file of the torrent is called so"),
+        ("9" * 30, f"--select {'9' * 30}: no file of the torrent is called so"),
+    ],
+)
+def test_a_word_must_stand_for_a_file(word: str, reason: str) -> None:
+    with pytest.raises(ArgumentError) as refusal:
+        Selection((word,))(torrent())
+    assert str(refusal.value) == reason
