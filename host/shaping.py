@@ -20,6 +20,7 @@ class Shaper:
         self._loop = loop
         self._link = Link(config)
         self._short_busy = self._bulk_busy = False
+        self._free_since: float | None = None
         self.on_idle: Callable[[], None] | None = None
         """Called when the link has nothing left to send; may offer more."""
 
@@ -51,7 +52,7 @@ class Shaper:
                 flow.forward(size)
             return
         self._link.enqueue(flow)
-        self._serve(self._loop.time())
+        self._serve(self._loop.time() if self._free_since is None else self._free_since)
 
     def _serve(self, now: float) -> None:
         """Put on the wire what can be, short messages first."""
@@ -81,6 +82,11 @@ class Shaper:
 
     def _free(self, when: float) -> None:
         """The wire was free at `when`; the timer that says so may have been late."""
-        self._serve(max(when, self._loop.time() - LATE_S))
-        if self.on_idle is not None and not self._bulk_busy and not self._short_busy:
-            self.on_idle()
+        # What is offered in answer would have been there in time, had the timer not been late.
+        self._free_since = max(when, self._loop.time() - LATE_S)
+        try:
+            self._serve(self._free_since)
+            if self.on_idle is not None and not self._bulk_busy and not self._short_busy:
+                self.on_idle()
+        finally:
+            self._free_since = None

@@ -30,6 +30,8 @@ class MeteredSocket(socket.socket):
     clock: Callable[[], float]
     remote = ""
     """The host at the other end; of a datagram socket it is known call by call."""
+    _caller: Any = None
+    """The address that an accepted connection came from."""
 
     @classmethod
     def open(
@@ -58,8 +60,17 @@ class MeteredSocket(socket.socket):
         descriptor, address = self._accept()  # type: ignore[attr-defined]
         sock = type(self)(self.family, self.type, self.proto, fileno=descriptor)
         sock._adopt(self.meter, self.clock, **self._extra())
-        sock.remote = address[0]
+        sock.remote, sock._caller = address[0], address
         return sock, address
+
+    def getpeername(self) -> Any:
+        """Also of a caller that has left again, whom the kernel forgets at once."""
+        try:
+            return super().getpeername()
+        except OSError:
+            if self._caller is None:
+                raise
+            return self._caller
 
     def connect(self, address: Any) -> None:
         self.remote = address[0]

@@ -10,18 +10,9 @@ from typing import Annotated
 import typer
 
 from host.quantities import Duration, Size
-from p2p import arguments, session
-from p2p.arguments import ArgumentError, Selection
-from p2p.errors import (
-    CorruptError,
-    DiskError,
-    MagnetError,
-    MetainfoError,
-    NotFoundError,
-    P2PError,
-)
-from p2p.metainfo import Metainfo
-from p2p.options import (
+from p2p.command import arguments, session
+from p2p.command.arguments import ArgumentError, Selection
+from p2p.command.options import (
     AsJson,
     Bootstrap,
     DownLimit,
@@ -36,10 +27,10 @@ from p2p.options import (
     access_of,
     option,
 )
-from p2p.session import run
-from p2p.show import lines, record
-from p2p.status import Output, output, say
-from p2p.torrents import (
+from p2p.command.session import run
+from p2p.command.show import lines, record
+from p2p.command.status import Output, output, say
+from p2p.command.torrents import (
     described,
     existing,
     folder_of,
@@ -48,6 +39,15 @@ from p2p.torrents import (
     refuse_to_overwrite,
     write,
 )
+from p2p.errors import (
+    CorruptError,
+    DiskError,
+    MagnetError,
+    MetainfoError,
+    NotFoundError,
+    P2PError,
+)
+from p2p.metainfo import Metainfo
 
 FAILED, USAGE, NOT_FOUND, CORRUPT, DISK, INTERRUPTED = 1, 2, 3, 5, 6, 7
 
@@ -143,7 +143,6 @@ def share(
     listen: ListenAt = None,
     dht_bootstrap: Bootstrap = None,
     no_dht: NoDht = False,
-    peer: Peers = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -156,14 +155,15 @@ def share(
     """
     access = access_of(up_limit, down_limit, listen, dht_bootstrap, no_dht)
     with output(as_json=as_json, quiet=quiet) as out:
-        if source.suffix == ".torrent":
+        described_here = source.suffix != ".torrent"
+        if not described_here:
             metainfo, folder = read_torrent(source), folder_of(source, from_)
         elif from_ is not None:
             raise ArgumentError("--from is for a torrent's files; a file or folder is where it is")
         else:
             source = existing(source)
             metainfo, folder = described(source, None, out.hashing), source.parent
-        run(session.share(metainfo, folder, access, out, peers=peer or (), ratio=seed_ratio))
+        run(session.share(metainfo, folder, access, out, verified=described_here, ratio=seed_ratio))
 
 
 @app.command(epilog=f"{PROGRESS}\n\n{EXIT_CODES}")

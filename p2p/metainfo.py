@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from p2p.bencode import Encodable, Value, decode, decode_prefix, encode
 from p2p.errors import BencodeError, MetainfoError
@@ -116,7 +117,7 @@ class Metainfo:
         """A .torrent file with this info and no tracker."""
         return b"d4:info" + self.info_bytes + b"e"
 
-    @property
+    @cached_property
     def piece_count(self) -> int:
         """How many pieces there are; nothing but empty files has none."""
         return len(self.pieces) // HASH_LENGTH
@@ -124,7 +125,8 @@ class Metainfo:
     def piece_size(self, index: int) -> int:
         """Bytes of piece `index`; the last piece may be short. Raises IndexError."""
         self._check_index(index)
-        return min(self.piece_length, self.length - index * self.piece_length)
+        left = self.length - index * self.piece_length
+        return self.piece_length if left > self.piece_length else left
 
     def piece_hash(self, index: int) -> bytes:
         """SHA-1 that piece `index` must have. Raises IndexError."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from threading import Event
 
 from host.host import Host
 from host.listener import Listener
@@ -68,7 +69,7 @@ class Peer:
         if swarm is None or not swarm.seeding or swarm.trouble is not None:
             store = Store.seed(metainfo, path.parent)
             swarm = await self._swarm(metainfo.infohash, path.parent, None)
-            swarm.offer(metainfo, store)
+            swarm.offer(metainfo, store, superseed=True)
             self._seek(swarm)
         return str(self.magnet(swarm))
 
@@ -129,15 +130,20 @@ class Peer:
         assert self._listener is not None
         return self._listener.address
 
-    async def seed(self, metainfo: Metainfo, directory: Path) -> Swarm:
-        """Offer files that lie whole under `directory`, which is verified first.
+    async def seed(self, metainfo: Metainfo, directory: Path, *, verified: bool = False) -> Swarm:
+        """Offer files that lie whole under `directory`, hashed first unless they were just now.
 
+        All at once and to anybody: BEP 16 is for who has the only copy.
         Raises NotFoundError, CorruptError or DiskError.
         """
         await self.start()
-        store = await self._host.compute(_verified, metainfo, directory)
+        stopped = Event()
+        try:
+            store = await self._host.compute(_whole, metainfo, directory, verified, stopped)
+        finally:
+            stopped.set()
         swarm = await self._swarm(metainfo.infohash, directory, None)
-        swarm.offer(metainfo, store)
+        swarm.offer(metainfo, store, superseed=False)
         self._seek(swarm)
         return swarm
 
@@ -281,16 +287,18 @@ class Peer:
             )
 
 
-def _verified(metainfo: Metainfo, directory: Path) -> Store:
-    """The store of files that are whole and right; blocking."""
+def _whole(metainfo: Metainfo, directory: Path, verified: bool, stopped: Event) -> Store:
+    """The store of files that are whole and right; blocking, until `stopped`."""
+
+    def go_on(checked: int) -> None:
+        if stopped.is_set():
+            raise P2PError("given up while it was being checked")
+
     store = Store.seed(metainfo, directory)
     try:
-        wrong = metainfo.piece_count - sum(store.check())
-        if wrong:
-            raise CorruptError(
-                f"{store.path}: {wrong} of {metainfo.piece_count} pieces are not what the torrent "
-                "says"
-            )
+        if not verified and (wrong := metainfo.piece_count - sum(store.check(go_on))):
+            count = f"{wrong} of {metainfo.piece_count} pieces"
+            raise CorruptError(f"{store.path}: {count} are not what the torrent says")
     except BaseException:
         store.close()
         raise

@@ -88,13 +88,14 @@ class Swarm:
 
     # ---- what is on disk
 
-    def offer(self, metainfo: Metainfo, store: Store) -> None:
-        """Everything is in the store, verified: give it away as its origin."""
+    def offer(self, metainfo: Metainfo, store: Store, *, superseed: bool) -> None:
+        """Everything is in the store, verified: give it away, as its origin if `superseed`."""
         self._exchange.metadata.metainfo = metainfo
         self._store = store
         whole = bytearray(b"\1" * metainfo.piece_count)
         self.download = Download(self._host, metainfo, store, self, whole)
-        self.revealer = Revealer(self.download.picker, self._host.rng, self.mates, self.say)
+        if superseed:
+            self.revealer = Revealer(self.download.picker, self._host.rng, self.mates, self.say)
         self.seeding = True
         self.done.set_result(store.path)
 
@@ -108,10 +109,15 @@ class Swarm:
         selected = None if self._select is None else self._select(metainfo)
         store = Store.download(metainfo, self.directory, selected)
         try:
-            return store, store.check()
+            return store, store.check(lambda checked: self._go_on())
         except BaseException:
             store.close()
             raise
+
+    def _go_on(self) -> None:
+        """Ends the check, in its thread, when the torrent is given up meanwhile."""
+        if self.trouble is not None:
+            raise P2PError("given up while it was being checked")
 
     def _opened(self, metainfo: Metainfo, opening: asyncio.Future[tuple[Store, bytearray]]) -> None:
         if opening.cancelled():

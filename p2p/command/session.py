@@ -22,13 +22,13 @@ import host.clock
 from host.host import Host
 from host.link import LinkConfig
 from host.network import Network
-from p2p.arguments import ArgumentError, Listen
+from p2p.command.arguments import ArgumentError, Listen
+from p2p.command.status import Output
 from p2p.config import PeerConfig
 from p2p.errors import NotFoundError
 from p2p.magnet import Magnet
 from p2p.metainfo import Metainfo
 from p2p.peer import Peer
-from p2p.status import Output
 from p2p.swarm import Swarm
 
 USUAL_PORTS = range(6881, 6890)
@@ -88,17 +88,15 @@ async def share(
     access: Access,
     output: Output,
     *,
-    peers: Iterable[Address] = (),
+    verified: bool,
     ratio: float | None = None,
 ) -> None:
-    """Serve what lies under `directory`, verified first, until `ratio` or a signal.
+    """Serve what lies under `directory`, hashed first unless `verified`, until `ratio` or a signal.
 
-    Who has everything calls nobody; `peers` are asked as the DHT nodes that they are beside.
     Raises CorruptError, NotFoundError, DiskError, ArgumentError.
     """
-    access = replace(access, bootstrap=(*access.bootstrap, *peers))
     async with _joined(access, directory, output) as (_, peer):
-        swarm = await peer.seed(metainfo, directory)
+        swarm = await peer.seed(metainfo, directory, verified=verified)
         link = str(peer.magnet(swarm))
         output.result(
             link,
@@ -252,13 +250,18 @@ async def _fetched(swarm: Swarm, output: Output) -> Path:
 
 
 async def _serve(swarm: Swarm, output: Output, ratio: float | None) -> None:
-    """Give until `ratio` times the size was sent, or until a signal: both mean done."""
+    """Give until `ratio` times the size was sent, or until a signal: both mean done.
+
+    Raises what is wrong with the files, CorruptError or DiskError, when they change meanwhile.
+    """
     loop = asyncio.get_running_loop()
     leaving = math.inf
     try:
         while loop.time() < leaving:
             progress = swarm.progress()
             output.progress(progress, loop.time())
+            if swarm.trouble is not None:
+                raise swarm.trouble
             if ratio is not None and progress.sent >= ratio * progress.bytes_wanted:
                 # Sent is not arrived: who has got all of it hangs up, the others get some time.
                 leaving = min(leaving, loop.time() + LINGER_S) if progress.peers else 0.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from host.quantities import Size
+from p2p.command.status import printable
 from p2p.magnet import Magnet
 from p2p.metainfo import Metainfo
-from p2p.status import printable
 
 
 def link(metainfo: Metainfo) -> Magnet:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from host.files import PartialFile
 from p2p import magnet
-from p2p.arguments import ArgumentError
+from p2p.command.arguments import ArgumentError
 from p2p.errors import DiskError, MetainfoError, NotFoundError
 from p2p.magnet import Magnet
 from p2p.metainfo import MAX_TORRENT, Metainfo

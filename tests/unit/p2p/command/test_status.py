@@ -1,4 +1,4 @@
-"""p2p.status: rates, times and lines, and who is told what on which stream."""
+"""p2p.command.status: rates, times and lines, and who is told what on which stream."""
 
 import io
 import json
@@ -7,9 +7,19 @@ import sys
 import pytest
 from rich.console import Console
 
-from p2p import status
+from p2p.command import status
+from p2p.command.status import (
+    Bar,
+    Lines,
+    Output,
+    Pace,
+    Pacer,
+    clock,
+    output,
+    printable,
+    status_line,
+)
 from p2p.progress import Progress
-from p2p.status import Bar, Lines, Output, Pace, Pacer, clock, output, printable, status_line
 
 MIB = 2**20
 

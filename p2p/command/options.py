@@ -8,9 +8,9 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from host.quantities import QuantityError, Rate
-from p2p import arguments
-from p2p.arguments import ArgumentError, HostPort, Listen
-from p2p.session import PATIENCE_S, Access
+from p2p.command import arguments
+from p2p.command.arguments import ArgumentError, HostPort, Listen
+from p2p.command.session import PATIENCE_S, Access
 
 T = TypeVar("T")
 

@@ -1,4 +1,4 @@
-"""p2p.arguments: what each word of the command line means, and why others are refused."""
+"""p2p.command.arguments: what each word of the command line means, and why others are refused."""
 
 import hashlib
 import math
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from host.quantities import QuantityError
-from p2p.arguments import (
+from p2p.command.arguments import (
     ArgumentError,
     HostPort,
     Listen,

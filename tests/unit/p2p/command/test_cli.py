@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from p2p import magnet, session
+from p2p import magnet
 from p2p.cli import main
+from p2p.command import session
 from p2p.errors import CorruptError, DiskError, MetainfoError, NotFoundError, P2PError
 from p2p.magnet import Magnet
 from p2p.metainfo import Metainfo
@@ -82,8 +83,8 @@ class FakePeer:
     def address(self) -> tuple[str, int]:
         return self.host.address, self.config.port
 
-    async def seed(self, metainfo: Metainfo, directory: Path) -> "FakeSwarm":
-        self.stage.asked = {"metainfo": metainfo, "directory": directory}
+    async def seed(self, metainfo: Metainfo, directory: Path, *, verified: bool) -> "FakeSwarm":
+        self.stage.asked = {"metainfo": metainfo, "directory": directory, "verified": verified}
         if isinstance(self.stage.outcome, Exception):
             raise self.stage.outcome
         return FakeSwarm(self, metainfo)
@@ -108,6 +109,8 @@ class FakePeer:
 
 
 class FakeSwarm:
+    trouble: BaseException | None = None
+
     def __init__(self, peer: FakePeer, metainfo: Metainfo) -> None:
         self.metainfo, self.stage = metainfo, peer.stage
         self.done = peer.host.loop.create_future()
@@ -280,7 +283,8 @@ class TestShare:
             stage.signal = number
             link = f"magnet:?xt=urn:btih:{metainfo.infohash.hex()}&x.pe=127.0.0.1:6881"
             assert command("share", "file.bin") == (0, f"{link}\n", "")
-            assert stage.asked == {"metainfo": metainfo, "directory": Path()}
+            asked = {"metainfo": metainfo, "directory": Path(), "verified": True}
+            assert stage.asked == asked, "it was hashed to be described"
             assert stage.peer.closed
 
     def test_a_torrents_files_are_beside_it_or_where_it_is_said(
@@ -290,12 +294,21 @@ class TestShare:
         file("torrents/a.torrent", metainfo.to_torrent())
         stage.sent_a_look = 40
         assert command("share", "torrents/a.torrent", "--seed-ratio", "1")[0] == 0
-        assert stage.asked == {"metainfo": metainfo, "directory": Path("torrents")}
+        asked = {"metainfo": metainfo, "directory": Path("torrents"), "verified": False}
+        assert stage.asked == asked
         Path("there").mkdir()
-        options = ("--from", "there", "--dht-bootstrap", "127.0.0.4:3", "--peer", "127.0.0.5:4")
+        options = ("--from", "there", "--dht-bootstrap", "127.0.0.4:3")
         command("share", "torrents/a.torrent", "--seed-ratio", "1", *options)
         assert stage.asked["directory"] == Path("there")
-        assert stage.peer.ways_in == [("127.0.0.4", 3), ("127.0.0.5", 4)]
+        assert stage.peer.ways_in == [("127.0.0.4", 3)]
+
+    def test_a_file_that_changes_meanwhile_ends_it(
+        self, command: P2P, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file()
+        monkeypatch.setattr(FakeSwarm, "trouble", CorruptError("file.bin has changed"))
+        code, _, said = command("share", "file.bin")
+        assert (code, said) == (5, "p2p: file.bin has changed\n")
 
     def test_it_ends_when_the_ratio_is_reached(self, command: P2P, stage: Stage) -> None:
         file()

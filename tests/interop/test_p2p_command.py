@@ -1,0 +1,230 @@
+"""The command `p2p` as its users run it: processes that find each other over loopback."""
+
+import json
+import random
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+P2P = (sys.executable, "-W", "error", "-m", "p2p.cli")
+SMALL_DISK = """
+import resource
+from p2p.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+main()
+"""
+SIZE = 3_000_001
+DEADLINE_S = 60  # for a busy machine; a command takes a second
+
+Command = subprocess.Popen[str]
+Start = Callable[..., Command]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start `p2p` in the test's folder; whatever still runs at the end is killed."""
+    with ExitStack() as stack:
+
+        def begin(*arguments: str, program: Sequence[str] = P2P) -> Command:
+            process = stack.enter_context(
+                subprocess.Popen(
+                    [*program, *arguments],
+                    cwd=tmp_path,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            stack.callback(process.kill)
+            return process
+
+        yield begin
+
+
+@pytest.fixture
+def p2p(start: Start) -> Callable[..., str]:
+    """Run `p2p` to a good end, without a word on stderr; returns its stdout."""
+
+    def run(*arguments: str) -> str:
+        return ended(start(*arguments))
+
+    return run
+
+
+def ended(process: Command, code: int = 0, err: str = "") -> str:
+    out, said = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, said) == (code, err)
+    return out
+
+
+def shared(start: Start, *arguments: str) -> tuple[Command, str]:
+    """A share that listens, and its magnet link."""
+    process = start("share", *arguments, "--listen", "127.0.0.1:0")
+    assert process.stdout is not None
+    return process, process.stdout.readline().strip()
+
+
+def records(out: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in out.splitlines()]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "file.bin"
+    path.write_bytes(random.Random(1).randbytes(SIZE))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "stuff"
+    (path / "deep" / "er").mkdir(parents=True)
+    (path / "a.txt").write_bytes(b"abc")
+    (path / "deep" / "b.bin").write_bytes(random.Random(2).randbytes(100_000))
+    (path / "deep" / "er" / "c.txt").write_bytes(random.Random(3).randbytes(70_000))
+    (path / "empty").touch()
+    return path
+
+
+def content(path: Path) -> dict[str, bytes]:
+    return {
+        str(each.relative_to(path)): each.read_bytes() for each in path.rglob("*") if each.is_file()
+    }
+
+
+def test_a_file_by_torrent_and_by_link_until_ctrl_c(
+    start: Start, p2p: Callable[..., str], file: Path, tmp_path: Path
+) -> None:
+    p2p("create", "file.bin", "--piece-size", "64 KiB")
+    share, link = shared(start, "file.bin.torrent")
+    place = link.rpartition("x.pe=")[2]
+    ways = {
+        "link": (link, "--no-dht"),
+        "peer": ("file.bin.torrent", "--peer", place, "--no-dht"),
+        "dht": ("file.bin.torrent", "--dht-bootstrap", place),
+    }
+    getting = {into: start("get", *way, "--into", into) for into, way in ways.items()}
+    for into, process in getting.items():
+        assert ended(process) == f"{into}/file.bin\n"
+        assert content(tmp_path / into) == {"file.bin": file.read_bytes()}
+    share.send_signal(signal.SIGINT)
+    assert ended(share) == ""
+
+
+def test_a_folder_and_some_of_it(start: Start, folder: Path, tmp_path: Path) -> None:
+    _, link = shared(start, "stuff")
+    everything = start("get", link, "--into", "all")
+    some = start("get", link, "--into", "some", "--select", "*.txt")
+    nothing = start("get", link, "--into", "none", "--select", "5")
+    assert ended(everything) == "all/stuff\n"
+    assert content(tmp_path / "all" / "stuff") == content(folder)
+    assert ended(some) == "some/stuff\n"
+    texts = {name: data for name, data in content(folder).items() if name.endswith(".txt")}
+    assert content(tmp_path / "some" / "stuff") == texts
+    assert ended(nothing, 2, "p2p: --select 5: the torrent has files 1 to 4\n") == ""
+    assert content(tmp_path / "none") == {}
+
+
+def test_what_was_interrupted_goes_on(
+    start: Start, p2p: Callable[..., str], file: Path, tmp_path: Path
+) -> None:
+    """Killed outright, then told to stop: each time less is left to fetch."""
+    _, link = shared(start, "file.bin")
+    command = ("get", link, "--into", "there", "--json", "--no-dht")
+    here = 0
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        getting = start(*command, "--down-limit", "2 MiB/s")
+        before, here = here, until(getting, lambda told, had=here: told["bytes_here"] > had)
+        assert before < here < SIZE
+        getting.send_signal(number)
+        if number == signal.SIGKILL:
+            getting.wait(DEADLINE_S)
+        else:
+            ended(getting, 7, "p2p: interrupted; run the same command again to go on\n")
+        assert not (tmp_path / "there" / "file.bin").exists()
+    result = records(p2p(*command))[-1]
+    assert result["bytes"] == SIZE
+    assert 0 < result["received"] <= SIZE - here
+    assert content(tmp_path / "there") == {"file.bin": file.read_bytes()}
+
+
+def until(process: Command, reached: Callable[[dict[str, Any]], bool]) -> int:
+    """Read its JSON lines as far as the one that has got there; returns the bytes that are here."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        told = json.loads(line)
+        if reached(told):
+            return int(told["bytes_here"] if "bytes_here" in told else told["bytes"])
+    raise AssertionError(process.communicate())
+
+
+def test_a_share_keeps_its_limit_and_ends_with_its_ratio(
+    start: Start, p2p: Callable[..., str], file: Path
+) -> None:
+    limit = 2_000_000  # bytes per second, and so a second and a half
+    options = ("--up-limit", "2 MB/s", "--seed-ratio", "1", "--json")
+    share, sharing = shared(start, "file.bin", *options)
+    link = json.loads(sharing)["magnet"]
+    told = records(p2p("get", link, "--into", "there", "--json", "--no-dht"))
+    coming = [record for record in told if record.get("received") and "elapsed_s" in record]
+    first, last = coming[0], coming[-1]
+    passed = last["elapsed_s"] - first["elapsed_s"]
+    assert passed > 0.4
+    assert 0.9 * limit < (last["received"] - first["received"]) / passed < 1.1 * limit
+    end = records(ended(share))[-1]
+    assert (end["phase"], end["peers"]) == ("seeding", 0)
+    assert end["sent"] >= SIZE
+
+
+def test_who_has_it_gives_it_on_when_the_origin_has_left(
+    start: Start, p2p: Callable[..., str], file: Path, tmp_path: Path
+) -> None:
+    p2p("create", "file.bin")
+    origin, link = shared(start, "file.bin")
+    place = f"127.0.0.1:{free_port()}"
+    second = start("get", link, "--into", "second", "--seed", "--json", "--listen", place)
+    assert until(second, lambda told: told["event"] == "done") == SIZE
+    origin.send_signal(signal.SIGTERM)
+    assert ended(origin) == ""
+    p2p("get", "file.bin.torrent", "--into", "third", "--dht-bootstrap", place)
+    assert content(tmp_path / "third") == {"file.bin": file.read_bytes()}
+    second.send_signal(signal.SIGINT)
+    ended(second)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_what_is_wrong_with_the_disk_has_its_codes(
+    start: Start, p2p: Callable[..., str], file: Path, tmp_path: Path
+) -> None:
+    p2p("create", "file.bin")
+    _, link = shared(start, "file.bin")
+    (tmp_path / "changed").mkdir()
+    (tmp_path / "changed" / "file.bin").write_bytes(file.read_bytes()[:-1] + b"!")
+    (tmp_path / "absent").mkdir()
+    small = (sys.executable, "-W", "error", "-c", SMALL_DISK)
+    cases = {
+        5: start("share", "file.bin.torrent", "--from", "changed"),
+        3: start("share", "file.bin.torrent", "--from", "absent"),
+        6: start("get", link, "--into", "small", program=small),
+    }
+    for code, process in cases.items():
+        out, err = process.communicate(timeout=DEADLINE_S)
+        assert (process.returncode, out, err.count("\n")) == (code, "", 1)
+        assert err.startswith("p2p: ")
+        assert "file.bin" in err
+    # Once there is room it goes on.
+    assert p2p("get", link, "--into", "small") == "small/file.bin\n"
+    assert content(tmp_path / "small") == {"file.bin": file.read_bytes()}
