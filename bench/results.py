@@ -26,6 +26,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "mean_finish_s": "float64",
         "bound_s": "float64",
         "efficiency": "float64",
+        "overhead_bytes": "int64",
         "origin_up_bytes": "int64",
         "peer_up_bytes_mean": "float64",
         "peer_up_bytes_max": "int64",

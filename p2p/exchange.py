@@ -45,7 +45,6 @@ class Exchange:
         self._mates = mates
         self._say = say
         self._learned_peers = learned_peers
-        self._ids = IDS if config.pex else {METADATA: IDS[METADATA]}
         self.metadata = MetadataExchange(infohash, host.rng, self._send_metadata, learned)
 
     def introduce(self, peer: Connection) -> None:
@@ -57,7 +56,7 @@ class Exchange:
             return
         metainfo = self.metadata.metainfo
         own = ExtendedHandshake(
-            messages=self._ids,
+            messages=IDS if self._gossips else {METADATA: IDS[METADATA]},
             listen_port=self._port,
             client=CLIENT,
             metadata_size=len(metainfo.info_bytes) if metainfo else None,
@@ -76,9 +75,9 @@ class Exchange:
         if event.id == 0:
             peer.introduced(extension.decode_handshake(event.payload))
             self.gossip(peer)
-        elif event.id == self._ids[METADATA]:
+        elif event.id == IDS[METADATA]:
             self.metadata.heard(peer, event.payload, now)
-        elif event.id == self._ids.get(PEX):
+        elif event.id == IDS[PEX] and self._gossips:
             pex = extension.decode_pex(event.payload)
             if peer.gossip.may_tell(now, PEX_INTERVAL_S):
                 self._learned_peers(pex.added)
@@ -96,13 +95,18 @@ class Exchange:
     def gossip(self, peer: Connection) -> None:
         """Name to a peer the others that it was not told of yet, when that is due."""
         name = peer.extensions.get(PEX)
-        if not name or not self._config.pex:
+        if not name or not self._gossips:
             return
         known = [mate.listens_at for mate in self._mates() if mate is not peer and mate.listens_at]
         interval_s = self._config.gossip_s(self._host.up.rate)
         news = peer.gossip.news(known, self._host.loop.time(), interval_s, self._host.rng)
         if news is not None:
             self._say(peer, wire.encode_extended(name, extension.encode_pex(news)))
+
+    @property
+    def _gossips(self) -> bool:
+        metainfo = self.metadata.metainfo
+        return self._config.pex and not (metainfo and metainfo.private)
 
     def _send_metadata(self, peer: Connection, payload: bytes) -> bool:
         """Send a ut_metadata message; False when too much waits for the peer already."""

@@ -54,6 +54,9 @@ class Metainfo:
     """The bencoded info dict, exactly as received: what peers exchange by BEP 9."""
     infohash: bytes
     """SHA-1 of `info_bytes`, 20 bytes."""
+    private: bool = False
+    """Whether its peers are to be had from a tracker only: not from the DHT, nor from peers
+    (BEP 27)."""
 
     @classmethod
     def from_info(cls, info_bytes: bytes) -> "Metainfo":
@@ -75,9 +78,17 @@ class Metainfo:
             raise MetainfoError(
                 f"pieces of {len(pieces)} bytes: expected {count} hashes of {HASH_LENGTH}"
             )
-        infohash = hashlib.sha1(info_bytes).digest()
-        multi = b"files" in info
-        return cls(name, files, multi, length, piece_length, pieces, info_bytes, infohash)
+        return cls(
+            name=name,
+            files=files,
+            multi=b"files" in info,
+            length=length,
+            piece_length=piece_length,
+            pieces=pieces,
+            info_bytes=info_bytes,
+            infohash=hashlib.sha1(info_bytes).digest(),
+            private=info.get(b"private") == 1,
+        )
 
     @classmethod
     def from_torrent(cls, data: bytes) -> "Metainfo":

@@ -243,7 +243,8 @@ class Peer:
 
     def _seek(self, swarm: Swarm) -> None:
         """Look for the torrent's peers in the DHT from now on, and be found there."""
-        if self._node is not None and swarm.infohash not in self._seeking:
+        private = swarm.metainfo is not None and swarm.metainfo.private
+        if self._node is not None and not private and swarm.infohash not in self._seeking:
             seeking = self._host.spawn(self._search(self._node, swarm), "looks for peers")
             self._seeking[swarm.infohash] = seeking
 
@@ -267,7 +268,8 @@ class Peer:
 
         Without any DHT node there is no way that somebody could be found later.
         """
-        if swarm.done.done() or any(True for _ in swarm.mates()):
+        checking = swarm.metainfo is not None and swarm.download is None
+        if swarm.done.done() or checking or any(True for _ in swarm.mates()):
             return
         lonely_s = self._host.loop.time() - swarm.lonely_since
         searched = swarm.infohash in self._searched

@@ -53,6 +53,7 @@ class Swarm:
         self._upload = upload
         self.directory = directory
         self._select = select
+        self._learned_peers = learned_peers
         self._flush_later = flush_later
         self._peers: dict[Connection, None] = {}
         self._banned: dict[tuple[str, bytes], None] = {}
@@ -139,6 +140,8 @@ class Swarm:
             self.say(peer, b"".join(wire.encode_have(i) for i, here in enumerate(have) if here))
         if not self.download.picker.left:
             self.complete()
+        else:
+            self._learned_peers(self, ())  # nobody may have been left to call meanwhile
 
     def complete(self) -> None:
         """All that is wanted is here: give it its name and go on as a seed."""

@@ -29,6 +29,7 @@ def result_of(trial: Trial, finish_s: float | None = None) -> TrialResult:
         "bound_s": bound_s,
         "efficiency": bound_s / finish_s if bound_s else float("nan"),
         "origin_up_bytes": size * trial.clients,
+        "overhead_bytes": 0,
         "peer_up_bytes_mean": 0.0,
         "peer_up_bytes_max": 0,
         "peer_up_gini": 0.0,

@@ -1,8 +1,11 @@
 """The README is true: its commands and its code run, its tables hold what the program has."""
 
+import functools
 import json
 import os
 import re
+import shlex
+import socket
 import subprocess
 import sys
 import tomllib
@@ -87,7 +90,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_command_is_checked_here() -> None:
-    assert {line.split()[0] for line in COMMANDS} == {"make", "bench", "pip", "jupyter"}
+    assert {line.split()[0] for line in COMMANDS} == {"make", "bench", "p2p", "pip", "jupyter"}
     assert {kind for kind, _ in BLOCKS} == {"", "sh", "python"}
 
 
@@ -111,6 +114,30 @@ def test_what_jupyter_needs_is_there() -> None:
     assert "jupyterlab" in " ".join(project["optional-dependencies"]["notebook"])
     for line in commands("jupyter"):
         assert (PROJECT / line.split()[-1]).is_file()
+
+
+def test_one_terminal_shares_and_another_gets(tmp_path: Path) -> None:
+    """The commands of `p2p`, one after the other, with a free port for the one that they name."""
+    (tmp_path / "album").mkdir()
+    (tmp_path / "album" / "song").write_bytes(bytes(range(256)) * 300)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    create, show, share, get = (
+        [sys.executable, "-m", "p2p.cli", *shlex.split(line.replace("6881", port))[1:]]
+        for line in commands("p2p")
+    )
+    run = functools.partial(subprocess.run, cwd=tmp_path, check=True, stdout=subprocess.PIPE)
+    run(create)
+    assert b"album/song" in run(show).stdout
+    with subprocess.Popen(share, cwd=tmp_path, stdout=subprocess.PIPE) as sharing:
+        try:
+            assert sharing.stdout.readline().startswith(b"magnet:?xt=urn:btih:")
+            assert run(get).stdout == b"copies/album\n"
+        finally:
+            sharing.terminate()
+    assert sharing.returncode == 0
+    copy = tmp_path / "copies" / "album" / "song"
+    assert copy.read_bytes() == (tmp_path / "album" / "song").read_bytes()
 
 
 def test_what_it_links_to_is_there() -> None:

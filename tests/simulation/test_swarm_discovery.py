@@ -10,9 +10,12 @@ from lab import Lab, RunLab
 
 from p2p import PeerConfig
 from p2p.backend import P2PBackend
+from p2p.bencode import decode, encode
 from p2p.errors import NotFoundError
 from p2p.magnet import parse
+from p2p.metainfo import Metainfo
 from p2p.peer import Peer
+from p2p.store import describe
 
 RATE = 256 * 1024.0
 SIZE = 512 * 1024
@@ -151,3 +154,35 @@ def test_who_asks_first_is_found_by_who_has_it_later(run_lab: RunLab) -> None:
         return lab.now - start
 
     assert run_lab(body, deadline_s=500.0) < 60.0
+
+
+def test_a_private_torrent_is_neither_announced_nor_gossiped(run_lab: RunLab) -> None:
+    """BEP 27: who has it is named by hand, and meets nobody else."""
+
+    async def body(lab: Lab) -> None:
+        scene = Scene(lab, PeerConfig(piece_length=16 * 1024), 3)
+        file = describe(scene.file, 16 * 1024)
+        info = {**decode(file.info_bytes), b"private": 1}
+        metainfo = Metainfo.from_info(encode(info))
+        assert metainfo.private and not file.private
+        for peer in scene.peers:
+            await peer.start()
+        await scene.peers[0].seed(metainfo, lab.folder)
+        swarms = [
+            await peer.get(metainfo, host.directory, peers=[scene.peers[0].address])
+            for peer, host in zip(scene.peers[1:], scene.hosts[1:], strict=True)
+        ]
+        for swarm in swarms:
+            await swarm.done
+        assert [len(list(peer._reception.connections)) for peer in scene.peers[1:]] <= [1, 1]
+        assert not any(peer._seeking for peer in scene.peers)
+        for swarm in swarms:
+            assert "ut_pex" not in str([mate.extensions for mate in swarm.mates()])
+        assert scene.hosts[2].meter.down_by_remote.keys() <= {
+            host.address for host in scene.hosts[:2]
+        }
+        blocks = scene.hosts[2].meter.down_by_remote
+        assert blocks[scene.hosts[0].address] > SIZE
+        await scene.close()
+
+    run_lab(body, deadline_s=200.0)
