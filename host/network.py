@@ -71,6 +71,10 @@ class Network:
         """What a meter calls a host of this network: its address, or its name if all share one."""
         return host.name if self._block.shared else host.address
 
+    def sharers(self) -> int:
+        """Hosts that have one address between them."""
+        return len(self.hosts) if self._block.shared else 1
+
     def port(self, wished: int) -> int:
         """The port to bind: the wished one, or any where hosts share an address."""
         return self._block.port(wished)

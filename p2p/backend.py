@@ -36,7 +36,7 @@ class P2PBackend:
 
     def _peer(self, host: Host) -> Peer:
         def way_in() -> list[Address]:
-            there = [peer.address for peer in self._peers if peer.started]
+            there = [peer.node_address for peer in self._peers if peer.node_address]
             return [host.rng.choice(there)] if there else []
 
         peer = Peer(host, self._config, way_in)

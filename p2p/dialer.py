@@ -12,6 +12,10 @@ from p2p.connection import Connection
 
 Address = tuple[str, int]
 
+FIRST_CALLS = 4
+"""Connections opened as soon as somebody is known.  The others wait for the next round: by then
+more are known; who takes the first it hears of is soon in a clique that new pieces reach late."""
+
 MAX_CANDIDATES = 1000
 """Addresses remembered; libtorrent keeps 3,000 (max_peerlist_size)."""
 
@@ -36,13 +40,16 @@ class Dialer:
         full: Callable[[], bool],
         connected: Callable[[], Collection[Address | None]],
         gave_up: Callable[[], None],
+        eager: Callable[[], bool],
     ) -> None:
+        """`full`: no place is free; `eager`: we have the only copy and look for takers."""
         self._host = host
         self._config = config
         self._new = new
         self._full = full
         self._connected = connected
         self._gave_up = gave_up
+        self._eager = eager
         self._own = own
         self._candidates: dict[Address, _Candidate] = {}
         self._banned: dict[Address, None] = {}
@@ -56,10 +63,10 @@ class Dialer:
                 self._candidates.setdefault(address, _Candidate())
         if not self._candidates:
             self._gave_up()
-        self.dial()
+        self.dial(FIRST_CALLS)
 
-    def dial(self) -> None:
-        """Open connections until there are enough, or nobody is left to try now."""
+    def dial(self, most: int | None = None) -> None:
+        """Open connections until there are enough, `most` of our own, or nobody is left to try."""
         now = self._host.loop.time()
         met = self._connected()
         open_ones = sum(candidate.connected for candidate in self._candidates.values())
@@ -69,7 +76,9 @@ class Dialer:
             if not candidate.connected and candidate.not_before <= now and address not in met
         ]
         self._host.rng.shuffle(ready)
-        wanted = min(self._config.outgoing - open_ones, self._config.enough - len(met))
+        outgoing, enough = self._wished()
+        most = outgoing if most is None else min(most, outgoing)
+        wanted = min(most - open_ones, enough - len(met))
         for address in ready[: max(0, wanted)]:
             if self._full():
                 return
@@ -77,6 +86,16 @@ class Dialer:
             call = self._host.spawn(self._call(address), f"calls {address[0]}:{address[1]}")
             self._calls[call] = None
             call.add_done_callback(self._calls.pop)
+
+    def _wished(self) -> tuple[int, int]:
+        """Connections to open ourselves, and in all.
+
+        Where there are places for everybody, and for who has the only copy, all places are used;
+        else some are left for those who come later.
+        """
+        if self._eager() or len(self._candidates) <= self._config.connections:
+            return self._config.connections, self._config.connections
+        return self._config.outgoing, self._config.enough
 
     async def _call(self, address: Address) -> None:
         connection = self._new()

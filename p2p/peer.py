@@ -16,7 +16,7 @@ from host.listener import Listener
 from p2p import magnet
 from p2p.config import PeerConfig
 from p2p.connection import Connection
-from p2p.dht import DhtNode
+from p2p.dht import FLOOD_LIMIT, DhtConfig, DhtNode
 from p2p.dialer import Dialer
 from p2p.errors import CorruptError, NotFoundError, P2PError
 from p2p.gossip import Address
@@ -108,7 +108,8 @@ class Peer:
                 return
             listener = await self._host.listen(self._reception.called, self._config.port)
             if self._config.dht:
-                node = DhtNode(self._host)
+                sharers = self._host.network.sharers()
+                node = DhtNode(self._host, DhtConfig(flood_limit=FLOOD_LIMIT * sharers))
                 try:
                     await node.start(listener.port)
                 except BaseException:
@@ -120,15 +121,15 @@ class Peer:
             self._ticking = self._host.spawn(self._tick(), "ticks")
 
     @property
-    def started(self) -> bool:
-        """True once others can reach us."""
-        return self._listener is not None
-
-    @property
     def address(self) -> Address:
         """Where others reach us, once we have started."""
         assert self._listener is not None
         return self._listener.address
+
+    @property
+    def node_address(self) -> Address | None:
+        """Where our DHT node answers, if there is one and it has started."""
+        return None if self._node is None else self._node.address
 
     async def seed(self, metainfo: Metainfo, directory: Path, *, verified: bool = False) -> Swarm:
         """Offer files that lie whole under `directory`, hashed first unless they were just now.
@@ -200,9 +201,10 @@ class Peer:
             self._config,
             own=self.address,
             new=lambda: self._reception.calling(swarm),
-            full=lambda: swarm.done.done() or self._reception.full,
+            full=lambda: not swarm.seeks or self._reception.full,
             connected=lambda: {mate.listens_at for mate in swarm.mates()},
             gave_up=lambda: self._alone(swarm),
+            eager=lambda: swarm.superseeding,
         )
         return swarm
 
@@ -234,7 +236,7 @@ class Peer:
     # ---- who else is there
 
     def _learned_peers(self, swarm: Swarm, addresses: Iterable[Address]) -> None:
-        if not swarm.done.done():
+        if swarm.seeks:
             self._dialers[swarm.infohash].learn(addresses)
 
     def _met_node(self, address: Address) -> None:
@@ -259,7 +261,7 @@ class Peer:
             searches += 1
             self._searched[swarm.infohash] = None
             self._alone(swarm)
-            few = not swarm.done.done() and sum(1 for _ in swarm.mates()) < self._config.enough
+            few = swarm.seeks and sum(1 for _ in swarm.mates()) < self._config.enough
             config = self._config
             await asyncio.sleep(config.search_s(rate, searches) if few else config.announce_s(rate))
 

@@ -171,6 +171,11 @@ class Swarm:
         for peer in list(self._peers):
             peer.close()
 
+    @property
+    def seeks(self) -> bool:
+        """Whether it looks for others: for what it lacks, or for takers of what nobody else has."""
+        return self.trouble is None and (not self.done.done() or self.superseeding)
+
     def progress(self) -> Progress:
         """Where we are."""
         download, metainfo = self.download, self.metainfo

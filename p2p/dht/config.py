@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from p2p.dht.krpc import MAX_REPLY
 from p2p.wire import BLOCK
 
+FLOOD_LIMIT = 50
+"""Datagrams of one node in ten seconds (libtorrent, dht_block_limit): who looks up a torrent asks
+each other node once or twice."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DhtConfig:
@@ -14,11 +18,8 @@ class DhtConfig:
     their `flood_limit`.
     """
 
-    flood_limit: int = 50
-    """Datagrams that an IP address may send us in `flood_s`; what is more is not read.
-
-    A node that looks up a torrent asks each other node once or twice; libtorrent, dht_block_limit.
-    """
+    flood_limit: int = FLOOD_LIMIT
+    """Datagrams that an IP address may send us in `flood_s`; what is more is not read."""
 
     flood_s: float = 10.0
     """Seconds over which `flood_limit` counts (libtorrent's, too)."""

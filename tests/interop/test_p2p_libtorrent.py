@@ -1,149 +1,220 @@
-"""libtorrent, the reference of the field, and our peer: each downloads from the other for real."""
+"""libtorrent, the reference of the field: what it sees of us, makes for us and does to us."""
 
 import asyncio
-import os
-import random
-from contextlib import contextmanager
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
+from interop.stage import FILES, FOLDER, SIZE, Play, Stage, content
+from interop.strangers import Aria2, Libtorrent, Stranger
+from programs import needs_module
 
-from host.clock import run
-from host.host import Host
-from host.network import Network
-from p2p.config import PeerConfig
+from p2p.errors import NotFoundError
+from p2p.exchange import CLIENT
 from p2p.magnet import Magnet, parse
 from p2p.metainfo import Metainfo
-from p2p.peer import Peer
 from p2p.store import describe
 
-try:
-    import libtorrent as lt
-except ImportError:
-    if os.environ.get("CI"):
-        raise
-    pytest.skip("libtorrent is not installed", allow_module_level=True)
-
-SIZE = 3_000_001
-QUIET = {
-    "listen_interfaces": "127.0.0.1:0",
-    "enable_dht": False,
-    "enable_lsd": False,
-    "enable_upnp": False,
-    "enable_natpmp": False,
-    # Our peer speaks TCP; libtorrent would try uTP for 4 s first.
-    "enable_outgoing_utp": False,
-    "enable_incoming_utp": False,
-    "allow_multiple_connections_per_ip": True,
-    "alert_mask": lt.alert_category.status | lt.alert_category.storage | lt.alert_category.connect,
-}
+lt = needs_module("libtorrent")
 
 
-class Stranger:
-    """A libtorrent session with one torrent."""
+def test_what_libtorrent_sees_of_our_peer(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        path = stage.make("file")
+        magnet = parse(await stage.peer(stage.host("origin's")).publish(path))
+        metainfo = describe(path)
+        # An origin shows what it has bit by bit; another seed says all at once.
+        seed = stage.peer(stage.host("ours", up=300_000))
+        await seed.fetch(str(magnet), stage.folder / "ours")
+        leecher = Libtorrent(stage, "theirs")
+        await leecher.fetch(Magnet(metainfo.infohash), [seed.address])
+        await leecher.tells("peer_log", "<== HAVE_ALL")  # BEP 6
+        await leecher.tells("peer_log", "<== ALLOWED_FAST")
+        await leecher.tells("peer_log", "==> REQUEST")
+        (seen,) = leecher.torrent.get_peer_info()
+        assert (seen.client.decode(), seen.pid.to_bytes()[:8]) == (CLIENT, b"-FL0200-")
+        assert seen.ip == seed.address
+        flags = lt.peer_info
+        for flag in (flags.supports_extensions, flags.outgoing_connection, flags.seed):
+            assert seen.flags & flag
+        (greeting,) = leecher.told("peer_log", "<== EXTENDED_HANDSHAKE")
+        for said in (
+            "'ut_metadata': 1",
+            "'ut_pex': 2",
+            f"'metadata_size': {len(metainfo.info_bytes)}",
+            "'reqq': 500",
+            "'p': 6881",
+            "'yourip': '7f000001'",
+        ):
+            assert said in greeting
 
-    def __init__(self):
-        self.session = lt.session(QUIET)
-
-    @property
-    def address(self):
-        return "127.0.0.1", self.session.listen_port()
-
-    def seed(self, metainfo: Metainfo, folder) -> None:
-        params = lt.add_torrent_params()
-        params.ti = lt.torrent_info(lt.bdecode(metainfo.to_torrent()))
-        params.flags |= lt.torrent_flags.seed_mode
-        self._add(params, folder)
-
-    def fetch(self, link: str, folder) -> None:
-        self._add(lt.parse_magnet_uri(link), folder)
-
-    def _add(self, params, folder) -> None:
-        params.save_path = str(folder)
-        params.flags &= ~(lt.torrent_flags.paused | lt.torrent_flags.auto_managed)
-        self.torrent = self.session.add_torrent(params)
-
-    async def finish(self) -> None:
-        """Until the file is whole and on disk."""
-        await self.wait_for(lt.torrent_finished_alert)
-        self.torrent.flush_cache()
-        await self.wait_for(lt.cache_flushed_alert)
-
-    async def wait_for(self, kind) -> None:
-        """Until libtorrent reports an alert of this kind."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await loop.run_in_executor(None, self.session.wait_for_alert, 200)
-            alerts = self.session.pop_alerts()
-            if any(isinstance(alert, kind) for alert in alerts):
-                return
+    play(scene)
 
 
-@contextmanager
-def _stranger():
-    stranger = Stranger()
-    try:
-        yield stranger
-    finally:
-        stranger.session.pause()
-
-
-def _play(scene, peers: int, tmp_path) -> None:
-    """Run `scene(file, *peers)` in real time; each peer has a host and a folder of its own."""
-
-    async def main():
-        network = Network()
-        file = tmp_path / "file.bin"
-        file.write_bytes(random.Random(1).randbytes(SIZE))
-        nodes = []
-        for number in range(peers):
-            folder = tmp_path / f"peer-{number}"
-            folder.mkdir()
-            nodes.append(Peer(Host(network, folder.name, folder), PeerConfig()))
-        try:
-            await scene(file, *nodes)
-        finally:
-            for node in nodes:
-                await node.close()
-            await network.close()
-
-    run(main(), clock="real", deadline_s=10)
-
-
-def test_libtorrent_downloads_from_our_peer_by_magnet_link(tmp_path):
-    async def scene(file, origin):
-        with _stranger() as stranger:
-            stranger.fetch(await origin.publish(file), tmp_path / "got")
-            await stranger.finish()
-        assert (tmp_path / "got" / "file.bin").read_bytes() == file.read_bytes()
-
-    _play(scene, 1, tmp_path)
-
-
-def test_our_peer_downloads_from_libtorrent_by_magnet_link(tmp_path):
-    async def scene(file, client):
-        metainfo = describe(file)
-        with _stranger() as stranger:
-            stranger.seed(metainfo, tmp_path)
-            link = str(Magnet(metainfo.infohash, peers=(stranger.address,)))
-            path = await client.fetch(link, tmp_path / "peer-0")
-        assert path.read_bytes() == file.read_bytes()
-
-    _play(scene, 1, tmp_path)
-
-
-def test_a_peer_that_learns_the_metainfo_passes_it_and_the_file_on_to_libtorrent(tmp_path):
+def test_a_peer_that_learns_the_metainfo_passes_it_and_the_file_on(play: Play) -> None:
     """libtorrent is there first, when our peer knows no more than it does."""
 
-    async def scene(file, origin, client):
-        magnet = parse(await origin.publish(file))
-        with _stranger() as stranger:
-            stranger.fetch(str(Magnet(magnet.infohash)), tmp_path / "got")
-            both = Magnet(magnet.infohash, peers=(stranger.address,))
-            fetching = asyncio.create_task(client.fetch(str(both), tmp_path / "peer-1"))
-            await stranger.wait_for(lt.peer_connect_alert)
-            again = asyncio.create_task(client.fetch(str(magnet), tmp_path / "peer-1"))
-            await stranger.finish()
-            assert await fetching == await again
-        assert (tmp_path / "got" / "file.bin").read_bytes() == file.read_bytes()
+    async def scene(stage: Stage) -> None:
+        path = stage.make("file")
+        magnet = parse(await stage.peer(stage.host("origin's")).publish(path))
+        theirs = Libtorrent(stage, "theirs")
+        folder = await theirs.fetch(Magnet(magnet.infohash))
+        host = stage.host("ours")
+        peer = stage.peer(host)
+        swarm = await peer.get(Magnet(magnet.infohash), host.directory, peers=[theirs.address])
+        await theirs.tells("peer_connect", "incoming")
+        await peer.get(magnet, host.directory)
+        await theirs.finished()
+        assert content(folder / path.name) == content(await swarm.done) == content(path)
 
-    _play(scene, 2, tmp_path)
+    play(scene)
+
+
+# ---- torrents that libtorrent makes
+
+
+def made_by_libtorrent(path: Path, flags: int) -> bytes:
+    files = lt.list_files(str(path))
+    maker = lt.create_torrent(files, 64 * 1024, flags)
+    lt.set_piece_hashes(maker, str(path.parent))
+    torrent: bytes = lt.bencode(maker.generate())
+    return torrent
+
+
+PADDED = lt.create_torrent.v1_only | lt.create_torrent.canonical_files
+HYBRID = 0
+# aria2 takes the padding for files like others, and reckons a wrong infohash for what is hybrid.
+NOT_ARIA2, TOO = (Libtorrent,), (Libtorrent, Aria2)
+
+
+@pytest.mark.parametrize(
+    ("flags", "leechers"), [(PADDED, TOO), (HYBRID, NOT_ARIA2)], ids=["version 1", "hybrid"]
+)
+def test_padding_is_fetched_and_given_and_never_on_disk(
+    play: Play, flags: int, leechers: tuple[type[Stranger], ...]
+) -> None:
+    """From libtorrent to our peer, and from it to strangers (BEP 47)."""
+
+    async def scene(stage: Stage) -> None:
+        path = stage.make("folder")
+        torrent = made_by_libtorrent(path, flags)
+        metainfo = Metainfo.from_torrent(torrent)
+        assert metainfo.infohash == lt.torrent_info(lt.bdecode(torrent)).info_hashes().v1.to_bytes()
+        assert sum(file.padding for file in metainfo.files) >= 2
+        seed = Libtorrent(stage, "seed")
+        await seed.seed(torrent, path.parent)
+        host = stage.host("ours")
+        peer = stage.peer(host)
+        swarm = await peer.get(metainfo, host.directory, peers=[seed.address])
+        assert content(await swarm.done) == content(path)
+        for kind in leechers:
+            leecher = kind(stage, kind.__name__)
+            folder = await leecher.fetch(torrent, [peer.address])
+            await leecher.finished()
+            got = content(folder / path.name)
+            real = {name: data for name, data in got.items() if "/.pad/" not in name}
+            assert real == content(path)
+            assert all(not any(got[name]) for name in got.keys() - real.keys())
+
+    play(scene)
+
+
+def test_one_file_of_several(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        path = stage.make("folder")
+        metainfo = describe(path)
+        seed = Libtorrent(stage, "theirs")
+        await seed.seed(metainfo.to_torrent(), path.parent)
+        host = stage.host("ours")
+        wanted = next(i for i, file in enumerate(metainfo.files) if file.path[-1] == "c.bin")
+
+        def select(found: Metainfo) -> list[int]:
+            assert found == metainfo
+            return [wanted]
+
+        magnet = Magnet(metainfo.infohash)
+        swarm = await stage.peer(host).get(magnet, host.directory, select, [seed.address])
+        name = f"{FOLDER}/deep/c.bin"
+        assert content(await swarm.done) == {name: content(path)[name]}
+        progress = swarm.progress()
+        assert progress.received == progress.bytes_wanted
+        assert 0 <= progress.received - FILES["deep/c.bin"] < 2 * metainfo.piece_length
+
+    play(scene)
+
+
+# ---- in trouble
+
+
+def test_what_is_proven_is_not_fetched_again(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        path = stage.make("file")
+        metainfo = describe(path)
+        seed = Libtorrent(stage, "theirs")
+        await seed.seed(metainfo.to_torrent(), path.parent)
+        slow = stage.host("first try", down=1e6)
+        folder = stage.directory("ours")
+        peer = stage.peer(slow)
+        swarm = await peer.get(metainfo, folder, peers=[seed.address])
+        while swarm.progress().pieces_here < metainfo.piece_count / 2:
+            await asyncio.sleep(0.02)
+        await peer.close()
+        here = swarm.progress().bytes_here
+        assert metainfo.length / 2 <= here < metainfo.length
+        again = await stage.peer(stage.host("second try")).get(
+            metainfo, folder, peers=[seed.address]
+        )
+        assert content(await again.done) == content(path)
+        assert again.progress().received == metainfo.length - here
+
+    play(scene)
+
+
+def corrupted(stage: Stage, path: Path, wrong: Iterable[int]) -> Path:
+    """A folder with a copy of the file in which the bytes at these places are others."""
+    data = bytearray(path.read_bytes())
+    for at in wrong:
+        data[at] ^= 0xFF
+    folder = stage.directory("corrupted")
+    (folder / path.name).write_bytes(data)
+    return folder
+
+
+def liar(stage: Stage) -> Libtorrent:
+    """One that gives what it has without a look at it."""
+    return Libtorrent(stage, "liar", disable_hash_checks=True)
+
+
+def test_a_poisoned_file_is_never_finished(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        path = stage.make("file")
+        metainfo = describe(path)
+        poisoner = liar(stage)
+        await poisoner.seed(metainfo.to_torrent(), corrupted(stage, path, [SIZE // 2]))
+        host = stage.host("ours")
+        swarm = await stage.peer(host).get(metainfo, host.directory, peers=[poisoner.address])
+        with pytest.raises(NotFoundError, match="no peer that has the file can be reached"):
+            await swarm.done
+        assert not (host.directory / path.name).exists()
+        progress = swarm.progress()
+        assert progress.bytes_here < progress.received <= SIZE
+
+    play(scene)
+
+
+def test_a_poisoned_file_is_completed_by_another_seed(play: Play) -> None:
+    async def scene(stage: Stage) -> None:
+        path = stage.make("file")
+        metainfo = describe(path)
+        poisoner, seed = liar(stage), Libtorrent(stage, "honest")
+        every = range(0, SIZE, metainfo.piece_length)
+        await poisoner.seed(metainfo.to_torrent(), corrupted(stage, path, every))
+        await seed.seed(metainfo.to_torrent(), path.parent)
+        host = stage.host("ours", down=1e6)  # time for both to take part
+        both = [poisoner.address, seed.address]
+        swarm = await stage.peer(host).get(metainfo, host.directory, peers=both)
+        assert content(await swarm.done) == content(path)
+        await poisoner.tells("block_uploaded")
+        assert swarm.progress().received > SIZE
+
+    play(scene)

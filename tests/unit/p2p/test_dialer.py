@@ -10,7 +10,7 @@ from host.link import LinkConfig
 from host.network import Network
 from p2p.config import PeerConfig
 from p2p.connection import Connection
-from p2p.dialer import MAX_CANDIDATES, Dialer
+from p2p.dialer import FIRST_CALLS, MAX_CANDIDATES, Dialer
 from p2p.wire import BLOCK
 
 PORT = 6881
@@ -22,7 +22,7 @@ class Caller:
     def __init__(self, network, directory, connections, link):
         self.host = Host(network, "caller", directory, up=LinkConfig(**link))
         self.calls, self.reached, self.lost_at, self.gave_up = [], [], [], []
-        self.full = False
+        self.full = self.eager = False
         self.met = set()
         self.dialer = Dialer(
             self.host,
@@ -32,6 +32,7 @@ class Caller:
             full=lambda: self.full,
             connected=lambda: self.met,
             gave_up=lambda: self.gave_up.append(self.host.loop.time()),
+            eager=lambda: self.eager,
         )
         self.answered = self.useful = False
 
@@ -69,23 +70,51 @@ def dialing(tmp_path, scene, targets=1, listening=True, connections=10, **link):
     return run(main(), deadline_s=1e6)
 
 
-def test_at_most_two_fifths_of_the_places_are_called_at_once(tmp_path):
+UNREACHABLE = [("127.99.9.9", port) for port in range(1, 9)]
+"""Known, but nobody listens there."""
+
+
+def test_at_first_four_are_called_and_then_two_fifths_of_the_places(tmp_path):
     async def scene(caller, addresses):
         caller.dialer.learn(addresses)
-        await asyncio.sleep(100)
+        await asyncio.sleep(1)
+        assert len(caller.reached) == FIRST_CALLS == 4
+        caller.dialer.dial()
+        await asyncio.sleep(1)
         caller.dialer.dial()
         await asyncio.sleep(100)
 
-    caller = dialing(tmp_path, scene, targets=7, connections=10)
-    assert len(caller.reached) == len(set(caller.reached)) == 4
+    caller = dialing(tmp_path, scene, targets=16, connections=15)
+    assert len(caller.reached) == len(set(caller.reached)) == 6
+
+
+def test_where_there_is_a_place_for_everybody_everybody_is_called(tmp_path):
+    async def scene(caller, addresses):
+        caller.dialer.learn(addresses)
+        caller.dialer.dial()
+        await asyncio.sleep(1)
+
+    caller = dialing(tmp_path, scene, targets=10, connections=10)
+    assert len(set(caller.reached)) == 10
+
+
+def test_who_has_the_only_copy_calls_as_many_as_there_are_places(tmp_path):
+    async def scene(caller, addresses):
+        caller.eager = True
+        caller.dialer.learn(addresses)
+        caller.dialer.dial()
+        await asyncio.sleep(1)
+
+    caller = dialing(tmp_path, scene, targets=12, connections=10)
+    assert len(set(caller.reached)) == 10
 
 
 def test_nobody_is_called_when_there_are_enough_connections(tmp_path):
     async def scene(caller, addresses):
         caller.met.update(("127.99.0.1", port) for port in range(7))
-        caller.dialer.learn(addresses)
+        caller.dialer.learn([*addresses, *UNREACHABLE])
         await asyncio.sleep(1)
-        assert len(caller.reached) == 1, "the eighth of ten is enough"
+        assert len(caller.calls) == 1, "the eighth of ten is enough"
 
     dialing(tmp_path, scene, targets=3, connections=10)
 
