@@ -13,10 +13,10 @@ from typing import Protocol
 from host.host import Host
 from p2p import endgame, wire
 from p2p.connection import REQUEST_QUEUE, Connection
+from p2p.disk.store import Store
 from p2p.errors import WireError
 from p2p.metainfo import Metainfo
 from p2p.picker import Block, Picker
-from p2p.store import Store
 from p2p.suspects import Suspects
 
 QUEUE_TIME_S = 1.0

@@ -18,12 +18,12 @@ from p2p.config import PeerConfig
 from p2p.connection import Connection
 from p2p.dht import FLOOD_LIMIT, DhtConfig, DhtNode
 from p2p.dialer import Dialer
+from p2p.disk.store import Store, describe
 from p2p.errors import CorruptError, NotFoundError, P2PError
 from p2p.gossip import Address
 from p2p.magnet import Magnet
 from p2p.metainfo import Metainfo
 from p2p.reception import Reception
-from p2p.store import Store, describe
 from p2p.swarm import Select, Swarm
 from p2p.upload import Upload
 

@@ -15,6 +15,7 @@ from host.host import Host
 from p2p import wire
 from p2p.config import PeerConfig
 from p2p.connection import Connection
+from p2p.disk.store import Store
 from p2p.download import Download
 from p2p.errors import P2PError, WireError
 from p2p.exchange import Exchange
@@ -23,7 +24,6 @@ from p2p.metainfo import Metainfo
 from p2p.picker import Block
 from p2p.progress import Phase, Progress
 from p2p.revealer import Revealer
-from p2p.store import Store
 from p2p.talk import Talk
 from p2p.upload import Upload
 

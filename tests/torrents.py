@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from p2p.bencode import encode
+from p2p.disk.store import Store
 from p2p.metainfo import Metainfo
-from p2p.store import Store
 
 PIECE = 300
 MIXED = {"a": 250, "deep/er/b": 1000, "empty": 0, "deep/c": 1, "z": 449}

@@ -8,10 +8,10 @@ from pathlib import Path
 from host.files import PartialFile
 from p2p import magnet
 from p2p.command.arguments import ArgumentError
+from p2p.disk.store import describe
 from p2p.errors import DiskError, MetainfoError, NotFoundError
 from p2p.magnet import Magnet
 from p2p.metainfo import MAX_TORRENT, Metainfo
-from p2p.store import describe
 
 
 def read(text: str) -> Magnet | Metainfo:

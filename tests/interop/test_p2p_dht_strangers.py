@@ -6,10 +6,10 @@ from interop.stage import Play, Stage, content
 from interop.strangers import SHORT_WAIT_S, Aria2, Libtorrent, announced
 
 from p2p.dht import DhtNode
+from p2p.disk.store import describe
 from p2p.gossip import Address
 from p2p.magnet import Magnet, parse
 from p2p.peer import Peer
-from p2p.store import describe
 
 
 async def joined(way: DhtNode, nodes: int) -> None:

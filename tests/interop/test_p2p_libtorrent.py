@@ -9,11 +9,11 @@ from interop.stage import FILES, FOLDER, SIZE, Play, Stage, content
 from interop.strangers import Aria2, Libtorrent, Stranger
 from programs import needs_module
 
+from p2p.disk.store import describe
 from p2p.errors import NotFoundError
 from p2p.exchange import CLIENT
 from p2p.magnet import Magnet, parse
 from p2p.metainfo import Metainfo
-from p2p.store import describe
 
 lt = needs_module("libtorrent")
 

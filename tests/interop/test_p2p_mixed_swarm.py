@@ -5,8 +5,8 @@ import asyncio
 from interop.stage import Play, Stage, content
 from interop.strangers import Aria2, Libtorrent, Stranger
 
+from p2p.disk.store import describe
 from p2p.magnet import Magnet
-from p2p.store import describe
 
 SIZE = 4_000_000
 SEED_RATE = 4_000_000.0

@@ -4,8 +4,8 @@ import pytest
 from interop.stage import Kind, Play, Stage, content
 from interop.strangers import Aria2, Libtorrent, Stranger
 
+from p2p.disk.store import describe
 from p2p.magnet import Magnet, parse
-from p2p.store import describe
 
 each_way = pytest.mark.parametrize("way", ["torrent", "magnet"])
 each_kind = pytest.mark.parametrize("kind", ["file", "folder"])

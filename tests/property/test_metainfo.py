@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2p.bencode import decode, encode
+from p2p.disk.layout import Layout, wanted_pieces
 from p2p.errors import BencodeError, MetainfoError
-from p2p.layout import Layout, wanted_pieces
 from p2p.metainfo import Metainfo
 
 many = settings(max_examples=300)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torrents import torrent_of
 
-from p2p.store import Store, describe
+from p2p.disk.store import Store, describe
 
 some = settings(max_examples=60)
 

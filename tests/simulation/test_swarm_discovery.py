@@ -11,11 +11,11 @@ from lab import Lab, RunLab
 from p2p import PeerConfig
 from p2p.backend import P2PBackend
 from p2p.bencode import decode, encode
+from p2p.disk.store import describe
 from p2p.errors import NotFoundError
 from p2p.magnet import parse
 from p2p.metainfo import Metainfo
 from p2p.peer import Peer
-from p2p.store import describe
 
 RATE = 256 * 1024.0
 SIZE = 512 * 1024

@@ -9,11 +9,11 @@ import pytest
 from lab import Lab, RunLab
 
 from p2p import PeerConfig
+from p2p.disk.store import Store, describe
 from p2p.errors import CorruptError, DiskError, NotFoundError
 from p2p.magnet import parse
 from p2p.metainfo import Metainfo
 from p2p.peer import Peer
-from p2p.store import Store, describe
 from p2p.swarm import Select, Swarm
 
 RATE = 64 * 1024.0

@@ -6,8 +6,8 @@ from simulation.swarm import KIB, ORIGIN, Node, Sent, Swarm, run_swarm
 from host.link import LinkConfig
 from p2p.config import PeerConfig
 from p2p.connection import Connection
+from p2p.disk.store import Store
 from p2p.peer import Peer
-from p2p.store import Store
 
 BLOCK = 16 * KIB
 PIECES = 64

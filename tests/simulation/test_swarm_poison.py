@@ -5,7 +5,7 @@ from simulation.swarm import KIB, ORIGIN, RATE, Node, Swarm, run_swarm
 
 from p2p import swarm as swarms
 from p2p.config import PeerConfig
-from p2p.store import Store
+from p2p.disk.store import Store
 
 BLOCK = 16 * KIB
 HONEST, POISONERS = 8, 4

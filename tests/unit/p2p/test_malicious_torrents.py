@@ -11,9 +11,9 @@ from torrents import tree
 
 from p2p import bencode
 from p2p.bencode import encode
+from p2p.disk.store import Store
 from p2p.errors import DiskError, MetainfoError
 from p2p.metainfo import MAX_TORRENT, Metainfo
-from p2p.store import Store
 
 DATA = b"owned"
 PIECES = hashlib.sha1(DATA).digest()

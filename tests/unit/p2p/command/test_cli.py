@@ -18,11 +18,11 @@ import pytest
 from p2p import magnet
 from p2p.cli import main
 from p2p.command import session
+from p2p.disk.store import describe
 from p2p.errors import CorruptError, DiskError, MetainfoError, NotFoundError, P2PError
 from p2p.magnet import Magnet
 from p2p.metainfo import Metainfo
 from p2p.progress import Progress
-from p2p.store import describe
 
 P2P = Callable[..., tuple[int, str, str]]
 HASH = "aa" * 20

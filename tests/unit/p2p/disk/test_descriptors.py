@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from p2p.descriptors import Descriptors
+from p2p.disk.descriptors import Descriptors
 
 
 @pytest.fixture

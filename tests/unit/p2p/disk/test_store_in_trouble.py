@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from torrents import MIXED, torrent_of, tree
 
+from p2p.disk.store import Store
 from p2p.errors import CorruptError, DiskError
-from p2p.store import Store
 
 ROOT = Path(__file__).parents[3]
 ONE = torrent_of(1000, name="file.bin")
@@ -428,7 +428,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, "tests")
 from torrents import MIXED, torrent_of
-from p2p.store import Store
+from p2p.disk.store import Store
 
 torrent = torrent_of(MIXED) if sys.argv[2] == "many" else torrent_of(1000, name="file.bin")
 left = int(sys.argv[3])

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from torrents import MIXED, lying_padding, torrent_of, tree
 
-from p2p.descriptors import MOST_OPEN
+from p2p.disk.descriptors import MOST_OPEN
+from p2p.disk.store import Store
 from p2p.errors import CorruptError, DiskError, NotFoundError
 from p2p.metainfo import Metainfo
-from p2p.store import Store
 
 ONE = torrent_of(1000, name="file.bin")
 MANY = torrent_of(MIXED)

@@ -6,11 +6,11 @@ import stat
 from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 
-from p2p import recheck
+from p2p.disk import recheck
+from p2p.disk.layout import Layout, Span, wanted_pieces
+from p2p.disk.tree import Tree
 from p2p.errors import CorruptError, DiskError, MetainfoError, NotFoundError
-from p2p.layout import Layout, Span, wanted_pieces
 from p2p.metainfo import Metainfo, choose_piece_length
-from p2p.tree import Tree
 
 _CHUNK = 1024 * 1024
 

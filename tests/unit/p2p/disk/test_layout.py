@@ -3,7 +3,7 @@
 import pytest
 from torrents import MIXED, torrent_of
 
-from p2p.layout import Layout
+from p2p.disk.layout import Layout
 
 FILES = torrent_of(MIXED).metainfo.files  # of 250, 1000, 0, 1 and 449 bytes
 

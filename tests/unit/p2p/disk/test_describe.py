@@ -5,9 +5,9 @@ import os
 import pytest
 from torrents import MIXED, torrent_of
 
+from p2p.disk.store import Store, describe
 from p2p.errors import CorruptError, MetainfoError
 from p2p.metainfo import File
-from p2p.store import Store, describe
 
 ONE = torrent_of(1000, name="file.bin")
 MANY = torrent_of(dict(sorted(MIXED.items())))

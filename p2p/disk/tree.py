@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from p2p import folders
-from p2p.descriptors import Descriptors
+from p2p.disk import folders
+from p2p.disk.descriptors import Descriptors
 from p2p.errors import CorruptError, DiskError
 from p2p.metainfo import Metainfo
 from p2p.names import PART

@@ -5,9 +5,9 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 
-from p2p.layout import Layout, Span
+from p2p.disk.layout import Layout, Span
+from p2p.disk.tree import Tree
 from p2p.metainfo import Metainfo
-from p2p.tree import Tree
 
 
 def recheck(
