@@ -35,6 +35,9 @@ REQUEST_QUEUE = 500
 class Owner(Protocol):
     """Whom a connection tells what happens to it."""
 
+    inbox: memoryview
+    """Where what comes is put; it is read before more can come on any connection."""
+
     def opened(self, connection: Connection) -> None:
         """The connection is there; nothing was said yet."""
 
@@ -48,7 +51,7 @@ class Owner(Protocol):
         """The connection is gone."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """What we know of one other peer, and the means to say something to it."""
 
     transport: asyncio.Transport | None = None
@@ -127,7 +130,14 @@ class Connection(asyncio.Protocol):
         self.address = transport.get_extra_info("peername")[:2]
         self._owner.opened(self)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._owner.inbox
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(self._owner.inbox[:nbytes])
+
+    def data_received(self, data: memoryview) -> None:
+        """Take in what the peer sent."""
         try:
             events = self._decoder.feed(data)
             self._owner.heard(self, events)

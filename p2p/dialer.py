@@ -65,6 +65,11 @@ class Dialer:
             self._gave_up()
         self.dial(FIRST_CALLS)
 
+    @property
+    def known(self) -> int:
+        """Addresses that may be called, now or later."""
+        return len(self._candidates)
+
     def dial(self, most: int | None = None) -> None:
         """Open connections until there are enough, `most` of our own, or nobody is left to try."""
         now = self._host.loop.time()

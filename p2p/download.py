@@ -34,6 +34,9 @@ OVERDUE = 2.0
 HASTE_S = 0.1
 """Seconds that every request is given at least, however fast the answers were so far."""
 
+MOST_SPARE = 4
+"""Buffers of pieces that are kept for the next pieces."""
+
 MOST_ALLOWED = 100
 """Pieces of a peer's allowed fast set that are remembered; libtorrent's default set has 5."""
 
@@ -75,6 +78,7 @@ class Download:
         self.received = 0
         """Bytes of blocks that came, those thrown away included."""
         self._pieces: dict[int, bytearray] = {}
+        self._spare: list[bytearray] = []
         self._suspects: Suspects[Connection] = Suspects()
         self._only: dict[int, Connection] = {}
         """Pieces that several peers gave and that were wrong: each is asked of one of them now."""
@@ -285,9 +289,15 @@ class Download:
     def _keep(self, peer: Connection, block: Block, data: bytes | memoryview) -> None:
         piece = self._pieces.get(block.piece)
         if piece is None:
-            piece = self._pieces[block.piece] = bytearray(self._metainfo.piece_size(block.piece))
+            piece = self._pieces[block.piece] = self._buffer(self._metainfo.piece_size(block.piece))
         piece[block.begin : block.begin + block.length] = data
         self._suspects.gave(peer, block)
+
+    def _buffer(self, size: int) -> bytearray:
+        """Room for a piece; memory that was used lately is at hand sooner than new."""
+        if self._spare and len(self._spare[-1]) == size:
+            return self._spare.pop()
+        return bytearray(size)
 
     def _check(self, index: int) -> None:
         """Verify and store a whole piece; off the loop where the clock is real."""
@@ -309,6 +319,8 @@ class Download:
             return
         for liar in self._suspects.right(index, piece):
             self._swarm.ban(liar)
+        if len(self._spare) < MOST_SPARE:
+            self._spare.append(piece)
         self.picker.verified(index)
         for peer in self._swarm.mates():
             if peer.has[index]:

@@ -251,7 +251,8 @@ class Peer:
             self._seeking[swarm.infohash] = seeking
 
     async def _search(self, node: DhtNode, swarm: Swarm) -> None:
-        searches, rate = 0, self._host.up.rate
+        searches, known, rate = 0, 0, self._host.up.rate
+        dialer, config = self._dialers[swarm.infohash], self._config
         while swarm.trouble is None:
             await node.search(
                 swarm.infohash,
@@ -261,9 +262,13 @@ class Peer:
             searches += 1
             self._searched[swarm.infohash] = None
             self._alone(swarm)
-            few = swarm.seeks and sum(1 for _ in swarm.mates()) < self._config.enough
-            config = self._config
-            await asyncio.sleep(config.search_s(rate, searches) if few else config.announce_s(rate))
+            few = swarm.seeks and sum(1 for _ in swarm.mates()) < config.enough
+            # Where three searches have found the same few, there are no others.
+            again = few and (searches < 3 or dialer.known != known)
+            known = dialer.known
+            await asyncio.sleep(
+                config.search_s(rate, searches) if again else config.announce_s(rate)
+            )
 
     def _alone(self, swarm: Swarm) -> None:
         """A fetch fails when nobody is there, nobody is left to call, and patience is at an end.

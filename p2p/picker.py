@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
+from itertools import compress
 from typing import NamedTuple
 
 from p2p.wire import BLOCK
@@ -54,10 +55,13 @@ class Picker:
         self.availability = [0] * len(have)
         """Connected peers that have the piece."""
         self._started: dict[int, _Started] = {}
-        self._unstarted = [index for index, lacks in enumerate(self.lacks) if lacks]
+        self._unstarted = int.from_bytes(self.lacks, "little")
+        """`lacks` without the pieces of which a block was requested, as one number."""
         # One order per peer breaks ties, so that peers do not all pick the same rare piece.
-        rng.shuffle(self._unstarted)
-        self.left = len(self._unstarted)
+        self._rarity = list(range(len(have)))
+        """Availability times the number of pieces, plus a place in that order."""
+        rng.shuffle(self._rarity)
+        self.left = sum(self.lacks)
         """Pieces wanted and not yet here."""
         self._fresh = not any(have)
 
@@ -73,7 +77,7 @@ class Picker:
                 if len(picks) == count:
                     return picks
         while len(picks) < count and (rarest := self._rarest(has)) is not None:
-            self._unstarted.remove(rarest)
+            self._unstarted ^= 1 << 8 * rarest
             started = self._started[rarest] = _Started(self._blocks(rarest))
             self._take(started, count - len(picks), picks)
         return picks
@@ -85,12 +89,15 @@ class Picker:
             picks.append(block)
 
     def _rarest(self, has: bytearray) -> int | None:
-        there = [index for index in self._unstarted if has[index]]
-        if not there:
+        count = len(has)
+        # Numbers of thousands of digits are quicker than loops over as many pieces.
+        useful = self._unstarted & int.from_bytes(has, "little")
+        if not useful:
             return None
+        there = compress(range(count), useful.to_bytes(count, "little"))
         if self._fresh and not self._started:
-            return self._rng.choice(there)
-        return min(there, key=self.availability.__getitem__)
+            return self._rng.choice(list(there))
+        return min(there, key=self._rarity.__getitem__)
 
     @property
     def all_asked(self) -> bool:
@@ -140,16 +147,20 @@ class Picker:
     def gained(self, index: int) -> None:
         """A connected peer has one more piece."""
         self.availability[index] += 1
+        self._rarity[index] += len(self._rarity)
 
     def joined(self, has: bytearray) -> None:
         """A peer with these pieces is connected."""
         for index, flag in enumerate(has):
-            self.availability[index] += flag
+            if flag:
+                self.gained(index)
 
     def left_swarm(self, has: bytearray) -> None:
         """A peer with these pieces is no longer connected."""
         for index, flag in enumerate(has):
-            self.availability[index] -= flag
+            if flag:
+                self.availability[index] -= 1
+                self._rarity[index] -= len(self._rarity)
 
     def _blocks(self, index: int) -> list[Block]:
         size = self._piece_size(index)

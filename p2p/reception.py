@@ -14,9 +14,14 @@ from p2p.connection import Connection
 from p2p.errors import WireError
 from p2p.swarm import Swarm
 from p2p.upload import Upload
+from p2p.wire import BLOCK
 
 MOST_VISITORS = 256
 """Callers without a place who may be told of others at a time; further ones are just closed."""
+
+
+INBOX = 512 * 1024
+"""Bytes read from a connection in one go; emulated links hand on a block and its header at most."""
 
 
 class Reception:
@@ -43,6 +48,7 @@ class Reception:
         self._visitors: dict[Connection, Swarm | None] = {}
         self._unflushed: list[Connection] = []
         self._closed = False
+        self.inbox = memoryview(bytearray(INBOX if host.raw else 2 * BLOCK))
         self.node_port: int | None = None
         """Where our DHT node listens."""
 

@@ -7,22 +7,20 @@ Pure: `rng` comes in.
 from __future__ import annotations
 
 import random
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 
 class SuperSeed:
     """What was revealed to whom, and how often each piece went out whole."""
 
     def __init__(self, piece_count: int, rng: random.Random) -> None:
-        self._sent = [0] * piece_count
+        self._sent = bytearray(piece_count)
         self._promises = [0] * piece_count
         self._promised: dict[Hashable, dict[int, None]] = {}
         self._known: dict[Hashable, bytearray] = {}
-        # Ties are broken by an order of its own, so that the file does not go out front to back.
-        self._order = list(range(piece_count))
-        rng.shuffle(self._order)
-        self.unsent = piece_count
-        """Pieces that have never gone out whole."""
+        # In an order of its own, so that the file does not go out front to back.
+        self._unsent = list(range(piece_count))
+        rng.shuffle(self._unsent)
 
     def joins(self, key: Hashable) -> None:
         self._promised[key] = {}
@@ -43,17 +41,15 @@ class SuperSeed:
         not gone out, no second copy of another is revealed, unless the uplink would be `idle`.
         """
         known = self._known[key]
-        wanted = [i for i in self._order if not (known[i] or has[i])]
-        if self.unsent:
-            unsent = [i for i in wanted if not self._sent[i]]
-            free = [i for i in unsent if not self._promises[i]]
-            wanted = free or (unsent if idle else [])
-        if not wanted:
-            return None
-        index = min(wanted, key=lambda i: (self._promises[i] + availability[i], self._sent[i]))
-        known[index] = 1
-        self._promised[key][index] = None
-        self._promises[index] += 1
+        wanted = (i for i in self._unsent if not (known[i] or has[i]))
+        index = _rarest((i for i in wanted if not self._promises[i]), availability)
+        if index is None and idle:
+            wanted = (i for i in self._unsent if not (known[i] or has[i]))
+            index = min(wanted, key=lambda i: self._promises[i] + availability[i], default=None)
+        if index is not None:
+            known[index] = 1
+            self._promised[key][index] = None
+            self._promises[index] += 1
         return index
 
     def settled(self, key: Hashable, index: int, sent: bool) -> bool:
@@ -61,9 +57,9 @@ class SuperSeed:
 
         True when it had been promised the piece until now.
         """
-        if sent:
-            self.unsent -= not self._sent[index]
-            self._sent[index] += 1
+        if sent and not self._sent[index]:
+            self._sent[index] = 1
+            self._unsent.remove(index)
         if index not in self._promised[key]:
             return False
         del self._promised[key][index]
@@ -71,10 +67,14 @@ class SuperSeed:
         return True
 
     @property
+    def unsent(self) -> int:
+        """Pieces that have never gone out whole."""
+        return len(self._unsent)
+
+    @property
     def stalled(self) -> bool:
         """True when every piece that has not gone out is promised: to peers that do not ask."""
-        promised = sum(1 for i, sent in enumerate(self._sent) if self._promises[i] and not sent)
-        return promised == self.unsent
+        return all(self._promises[index] for index in self._unsent)
 
     def promised(self, key: Hashable) -> bool:
         """Whether peer `key` was shown a piece that it has not got yet."""
@@ -87,3 +87,14 @@ class SuperSeed:
         for index in rest:
             known[index] = 1
         return rest
+
+
+def _rarest(indexes: Iterable[int], availability: Sequence[int]) -> int | None:
+    """The first of the rarest; mostly nobody has what has not gone out, and the first will do."""
+    rarest = None
+    for index in indexes:
+        if rarest is None or availability[index] < availability[rarest]:
+            rarest = index
+        if not availability[rarest]:
+            break
+    return rarest

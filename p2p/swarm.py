@@ -299,15 +299,13 @@ class Swarm:
         return self.download.picker.availability[index]
 
     def requested(self, connection: Connection, block: Block) -> None:
-        if self.superseeding and self._ends_piece(block):
-            assert self.revealer is not None
+        if self.revealer is not None and self._ends_piece(block):
             self.revealer.requested(connection)
 
-    def sent(self, connection: Connection, block: Block) -> None:
-        self._sent += block.length
-        if self.superseeding and self._ends_piece(block):
-            assert self.revealer is not None
-            self.revealer.sent(connection, block.piece)
+    def sent(self, connection: Connection, length: int, last: Block) -> None:
+        self._sent += length
+        if self.revealer is not None and self._ends_piece(last):
+            self.revealer.sent(connection, last.piece)
 
     def idle(self) -> None:
         """The uplink has nothing to send."""

@@ -45,8 +45,9 @@ class Source(Protocol):
     def requested(self, connection: Connection, block: Block) -> None:
         """The peer asks for a block and will get it."""
 
-    def sent(self, connection: Connection, block: Block) -> None:
-        """A block is on its way to the peer."""
+    def sent(self, connection: Connection, length: int, last: Block) -> None:
+        """So many bytes of blocks are on their way to the peer, all of one piece, `last` at the
+        end."""
 
     def idle(self) -> None:
         """The uplink has nothing to send."""
@@ -154,8 +155,7 @@ class Upload:
         peer.flush()
         assert peer.transport is not None
         peer.transport.write(b"".join(parts))
-        for block in blocks:
-            source.sent(peer, block)
+        source.sent(peer, length, last)
 
     def _next(self) -> Connection | None:
         """Whose first request to serve: the piece begun, or else the rarest."""

@@ -62,11 +62,13 @@ def test_sending_a_piece_twice_counts_it_once():
     assert superseed.unsent == 5
 
 
-def test_when_all_are_out_every_piece_may_be_revealed_the_least_sent_first():
+def test_when_all_are_out_there_is_nothing_left_to_reveal_one_by_one():
     superseed = _seed("a", "b")
-    for index in (0, 1, 2, 3, 4, 5, 0, 1, 2, 4, 5):
+    for index in range(6):
         superseed.settled("a", index, sent=True)
-    assert superseed.reveal("b", NONE, NONE) == 3
+    assert superseed.unsent == 0
+    assert superseed.reveal("b", NONE, NONE, idle=True) is None
+    assert superseed.reveal_rest("b", NONE) == list(range(6))
 
 
 def test_what_was_promised_to_a_peer_that_left_is_for_others():
