@@ -12,7 +12,8 @@ from typing import Protocol
 from bench.scenario import Scenario
 from central import CentralBackend
 from host.host import Host
-from p2p import P2PBackend, PeerConfig
+from p2p.backend import P2PBackend
+from p2p.config import PeerConfig
 
 
 class Node(Protocol):

@@ -175,6 +175,8 @@ class StreamTransport(asyncio.Transport):
         if isinstance(item, OSError):
             self._end(item)
         elif item is Signal.CONNECTED:
+            if self._opened.cancelled():
+                return  # given up at this very instant; the transport is closing
             self._protocol = self._factory()
             self._protocol.connection_made(self)
             self._opened.set_result(self._protocol)

@@ -43,8 +43,8 @@ class PeerConfig:
     names_itself: bool = True
     """Whether the link to a published file has our address (x.pe)."""
 
-    patience_s: float = 60.0
-    """Seconds without any peer, and none left to call, after which a fetch fails."""
+    patience_s: float = 600.0
+    """Seconds without any peer after which a fetch fails; at once when there is none to call."""
 
     def rechoke_s(self, uplink: float) -> float:
         """Seconds between rechokes: BEP 3's, or time for a peer to show its rate."""

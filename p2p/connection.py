@@ -48,20 +48,25 @@ class Owner(Protocol):
         """What was written has left the buffer."""
 
     def lost(self, connection: Connection) -> None:
-        """The connection is gone."""
+        """The connection is at its end, by either side's will; this is said once."""
+
+    def ended(self, connection: Connection) -> None:
+        """Its socket is closed."""
 
 
 class Connection(asyncio.BufferedProtocol):
     """What we know of one other peer, and the means to say something to it."""
 
     transport: asyncio.Transport | None = None
+    gone = False
+    """True as soon as either side has ended the connection, whatever is still to be sent."""
     paused = False
     """True while the transport's buffer is too full for another block, and at the end."""
     address = ("", 0)
     """The far end's, once the connection is there."""
     called: tuple[str, int] | None = None
     """The address that we called to open this connection."""
-    opened_at = 0.0
+    opened_at = math.inf
     heard_at = math.inf
     """When the peer last said anything, once the connection is there."""
     said_at = 0.0
@@ -77,6 +82,8 @@ class Connection(asyncio.BufferedProtocol):
     listens_at: tuple[str, int] | None = None
     """Where others can reach this peer, once it is known."""
     metadata_size: int | None = None
+    node_port: int | None = None
+    """Where its DHT node listens, if it said so (BEP 5)."""
 
     pieces = 0
     """How many pieces the peer has."""
@@ -87,6 +94,8 @@ class Connection(asyncio.BufferedProtocol):
     """We in them."""
     depth = 2
     """How many requests may be under way."""
+    most_asked = 250
+    """How many the peer keeps without dropping any, unless it says so (BEP 10)."""
     burst, burst_since = 0, 0.0
     """Blocks that came since that time: what `depth` was last fitted to."""
     heard_block = 0.0
@@ -105,6 +114,7 @@ class Connection(asyncio.BufferedProtocol):
         self.outgoing = outgoing
         self._decoder = wire.Decoder()
         self._unsent: list[bytes] = []
+        self._unsent_size = 0
         self._flushing = False
         self.extensions: dict[str, int] = {}
         """What the peer calls the extension messages that it takes."""
@@ -127,6 +137,9 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        if self.gone:
+            transport.abort()
+            return
         self.address = transport.get_extra_info("peername")[:2]
         self._owner.opened(self)
 
@@ -138,41 +151,55 @@ class Connection(asyncio.BufferedProtocol):
 
     def data_received(self, data: memoryview) -> None:
         """Take in what the peer sent."""
+        if self.gone:
+            return
         try:
             events = self._decoder.feed(data)
             self._owner.heard(self, events)
         except P2PError:
-            self.close()
+            self.close(politely=False)
 
     def pause_writing(self) -> None:
         self.paused = True
 
     def resume_writing(self) -> None:
-        assert self.transport is not None
-        self.paused = self.transport.is_closing()
-        self._owner.drained(self)
+        if not self.gone:
+            self.paused = False
+            self._owner.drained(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.transport = None
-        self._owner.lost(self)
+        self._leave()
+        self._owner.ended(self)
 
-    def close(self) -> None:
-        """Send what was said and end the connection; no block goes out to it any more."""
-        self.flush()
-        self.paused = True
+    def close(self, *, politely: bool = True) -> None:
+        """End the connection, for us at once; what was said is still sent, if `politely`."""
+        if self.gone:
+            return
         if self.transport is not None:
-            self.transport.close()
+            if politely:
+                self.flush()
+                self.transport.close()
+            else:
+                self.transport.abort()
+        self._leave()
+
+    def _leave(self) -> None:
+        if not self.gone:
+            self.gone = self.paused = True
+            self._owner.lost(self)
 
     def say(self, message: bytes, later: Callable[[Connection], None]) -> None:
         """Queue a message; `later` is told the first time, to have `flush` called soon."""
         if not self._flushing:
             self._flushing = True
             later(self)
-        self._unsent.append(message)
+        self.mention(message)
 
     def mention(self, message: bytes) -> None:
         """Queue a message that can wait until there is another to send."""
         self._unsent.append(message)
+        self._unsent_size += len(message)
 
     def flush(self) -> None:
         """Give all that was said to the transport in one write."""
@@ -182,6 +209,7 @@ class Connection(asyncio.BufferedProtocol):
             if self.buffered > MOST_UNREAD:
                 self.transport.abort()
         self._unsent.clear()
+        self._unsent_size = 0
 
     def introduced(self, theirs: ExtendedHandshake) -> None:
         """The peer said what it is and takes (BEP 10); later handshakes add to the first."""
@@ -189,12 +217,18 @@ class Connection(asyncio.BufferedProtocol):
             if name in EXTENSIONS:
                 self.extensions[name] = number
         self.metadata_size = theirs.metadata_size or self.metadata_size
+        self.most_asked = min(theirs.request_queue or self.most_asked, REQUEST_QUEUE)
         if theirs.listen_port and self.listens_at is None and self.transport is not None:
             self.listens_at = (self.address[0], theirs.listen_port)
 
     def takes(self, extension: str) -> bool:
         """Whether the peer understands that extension message."""
         return bool(self.extensions.get(extension))
+
+    @property
+    def unread(self) -> int:
+        """Bytes that wait for the peer here, those included that were only said."""
+        return self._unsent_size + self.buffered
 
     @property
     def buffered(self) -> int:

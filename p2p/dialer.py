@@ -23,8 +23,17 @@ MAX_CANDIDATES = 1000
 @dataclass
 class _Candidate:
     attempts: int = 0
+    """Calls that have ended; 1 after one that was useful."""
     not_before: float = 0.0
     connected: bool = False
+    answered: bool = False
+    """At least once, as is `useful`."""
+    useful: bool = False
+
+    @property
+    def vain(self) -> int:
+        """Calls in vain, since it was last useful if it ever was."""
+        return self.attempts - self.useful
 
 
 class Dialer:
@@ -53,17 +62,41 @@ class Dialer:
         self._own = own
         self._candidates: dict[Address, _Candidate] = {}
         self._banned: dict[Address, None] = {}
-        self._calls: dict[asyncio.Task[None], None] = {}
+        self._calls: dict[asyncio.Task[None], Connection] = {}
 
     def learn(self, addresses: Iterable[Address]) -> None:
-        """Remember where peers listen, and call some of them."""
-        for address in addresses:
-            barred = address == self._own or address in self._banned
-            if not barred and len(self._candidates) < MAX_CANDIDATES:
-                self._candidates.setdefault(address, _Candidate())
+        """Remember where peers listen, in place of worse ones if need be, and call some of them."""
+        new = [
+            address
+            for address in dict.fromkeys(addresses)
+            if address != self._own
+            and address not in self._banned
+            and address not in self._candidates
+        ]
+        self._make_room(len(new))
+        for address in new[: MAX_CANDIDATES - len(self._candidates)]:
+            self._candidates[address] = _Candidate()
         if not self._candidates:
             self._gave_up()
         self.dial(FIRST_CALLS)
+
+    def _make_room(self, wanted: int) -> None:
+        """Forget the worst candidates, as many as are in the way of so many new ones.
+
+        They are those called in vain most often; then those that never answered; then the oldest.
+        Who is connected or was useful stays: what strangers name may not drive out who is proven.
+        """
+        excess = len(self._candidates) + wanted - MAX_CANDIDATES
+        if excess <= 0:
+            return
+        met = self._connected()
+        idle = [
+            (-candidate.vain, candidate.answered, age, address)
+            for age, (address, candidate) in enumerate(self._candidates.items())
+            if not (candidate.connected or candidate.useful or address in met)
+        ]
+        for *_, address in sorted(idle)[:excess]:
+            del self._candidates[address]
 
     @property
     def known(self) -> int:
@@ -81,6 +114,8 @@ class Dialer:
             if not candidate.connected and candidate.not_before <= now and address not in met
         ]
         self._host.rng.shuffle(ready)
+        # Who was called in vain must not delay who was not called yet.
+        ready.sort(key=lambda address: self._candidates[address].vain)
         outgoing, enough = self._wished()
         most = outgoing if most is None else min(most, outgoing)
         wanted = min(most - open_ones, enough - len(met))
@@ -88,9 +123,12 @@ class Dialer:
             if self._full():
                 return
             self._candidates[address].connected = True
-            call = self._host.spawn(self._call(address), f"calls {address[0]}:{address[1]}")
-            self._calls[call] = None
-            call.add_done_callback(self._calls.pop)
+            connection = self._new()  # which takes a place, so here and not in the task
+            connection.called = address
+            name = f"calls {address[0]}:{address[1]}"
+            call = self._host.spawn(self._call(connection, address), name)
+            self._calls[call] = connection
+            call.add_done_callback(self._over)
 
     def _wished(self) -> tuple[int, int]:
         """Connections to open ourselves, and in all.
@@ -102,16 +140,23 @@ class Dialer:
             return self._config.connections, self._config.connections
         return self._config.outgoing, self._config.enough
 
-    async def _call(self, address: Address) -> None:
-        connection = self._new()
-        connection.called = address
+    async def _call(self, connection: Connection, address: Address) -> None:
+        # Where packets vanish the kernel would try for two minutes, and hold a place meanwhile.
+        patience_s = self._config.greeting_s(self._host.up.rate)
         try:
-            await self._host.connect(lambda: connection, *address)
+            async with asyncio.timeout(patience_s):
+                await self._host.connect(lambda: connection, *address)
         except (OSError, UnicodeError):
+            pass  # the connection is told so when the call is over, as when it is cancelled
+
+    def _over(self, call: asyncio.Task[None]) -> None:
+        """Tell the connection that it came to nothing, unless it is open.
+
+        It may be although the call was given up, in the instant in which it opened.
+        """
+        connection = self._calls.pop(call)
+        if connection.transport is None and not connection.gone:
             connection.connection_lost(None)
-        except asyncio.CancelledError:
-            connection.connection_lost(None)
-            raise
 
     @property
     def exhausted(self) -> bool:
@@ -128,6 +173,8 @@ class Dialer:
             return
         candidate.connected = False
         candidate.attempts = 1 if useful else candidate.attempts + 1
+        candidate.answered |= answered
+        candidate.useful |= useful
         if banned:
             self._banned[address] = None
         if banned or (candidate.attempts > len(RETRY_S) and not answered):

@@ -12,12 +12,13 @@ from typing import Protocol
 
 from host.host import Host
 from p2p import endgame, wire
-from p2p.connection import REQUEST_QUEUE, Connection
+from p2p.connection import Connection
 from p2p.disk.store import Store
 from p2p.errors import WireError
 from p2p.metainfo import Metainfo
 from p2p.picker import Block, Picker
 from p2p.suspects import Suspects
+from p2p.trials import Trials
 
 QUEUE_TIME_S = 1.0
 """Seconds of a peer's rate to have under way: more than any round trip (libtorrent keeps 3)."""
@@ -36,6 +37,9 @@ HASTE_S = 0.1
 
 MOST_SPARE = 4
 """Buffers of pieces that are kept for the next pieces."""
+
+MOST_REFUSED = 16
+"""Pieces of which a peer may reject requests in a row before it is left alone for a while."""
 
 MOST_ALLOWED = 100
 """Pieces of a peer's allowed fast set that are remembered; libtorrent's default set has 5."""
@@ -80,12 +84,12 @@ class Download:
         self._pieces: dict[int, bytearray] = {}
         self._spare: list[bytearray] = []
         self._suspects: Suspects[Connection] = Suspects()
-        self._only: dict[int, Connection] = {}
-        """Pieces that several peers gave and that were wrong: each is asked of one of them now."""
+        self._trials: Trials[Connection] = Trials(host.rng)
         self._storing: dict[asyncio.Future[bool], None] = {}
         self._answer_s = 0.0
         """Seconds that answers take lately, on average."""
         self._looking: asyncio.TimerHandle | None = None
+        self._patience_s = 60.0
 
     # ---- what peers say
 
@@ -135,8 +139,9 @@ class Download:
         if peer.asked.pop(block, None) is None:
             return
         peer.refused[block.piece] = None
-        if self._only.get(block.piece) is peer:
-            del self._only[block.piece]
+        # It may have dropped what was too much for it.
+        peer.depth = max(1, min(peer.depth // 2, len(peer.asked)))
+        self._trials.refuses(block.piece, peer)
         self._lets_go(peer, [block])
 
     def allowed(self, peer: Connection, index: int) -> None:
@@ -163,7 +168,9 @@ class Download:
         if asked_at is not None:
             self._deepen(peer, now, asked_at)
         peer.heard_block = now
-        if self._only.get(block.piece, peer) is not peer:
+        if peer.refused:
+            peer.refused.clear()  # it does serve
+        if not self._trials.admits(block.piece, peer):
             return
         outcome = self.picker.received(block)
         if outcome is not None:
@@ -182,6 +189,8 @@ class Download:
         room = peer.depth - len(peer.asked)
         if room <= 0 or not peer.useful or (peer.choked_by and not peer.allowed):
             return
+        if len(peer.refused) >= MOST_REFUSED:
+            return  # until the next round, or until it serves something
         blocks = self.picker.pick(self._offers(peer), room)
         # A block that is late because our own downlink is full is not quicker from elsewhere.
         if not blocks and not peer.asked and not self._host.down.busy:
@@ -193,7 +202,7 @@ class Download:
 
     def _offers(self, peer: Connection) -> bytearray:
         """The pieces that may be asked of the peer."""
-        barred = [index for index, only in self._only.items() if only is not peer]
+        barred = self._trials.barred(peer)
         if peer.choked_by:
             has = bytearray(len(peer.has))
             for index in peer.allowed:
@@ -237,17 +246,25 @@ class Download:
         for peer in self._swarm.mates():
             self.ask(peer)
 
-    def give_up_on_silent(self, patience_s: float) -> None:
+    def tend(self, patience_s: float) -> None:
         """Take back what was asked of peers that have sent nothing for so long."""
         now = self._host.loop.time()
+        self._patience_s = patience_s
+        for index, slow in self._trials.overdue(now):
+            self._begin_again(index, slow)
         for peer in self._swarm.mates():
             if peer.asked and now - max(peer.heard_block, *peer.asked.values()) > patience_s:
-                self._swarm.say(peer, b"".join(wire.encode_cancel(*block) for block in peer.asked))
+                self._take_back(peer, list(peer.asked))
                 self._give_back(peer)
+            if peer.refused:
+                peer.refused.clear()
+                self.ask(peer)
+
+    def _take_back(self, peer: Connection, blocks: Iterable[Block]) -> None:
+        self._swarm.say(peer, b"".join([wire.encode_cancel(*block) for block in blocks]))
 
     def _give_back(self, peer: Connection) -> None:
-        for index in [index for index, only in self._only.items() if only is peer]:
-            del self._only[index]
+        self._trials.leaves(peer)
         blocks = list(peer.asked)
         peer.asked.clear()
         if blocks:
@@ -267,7 +284,7 @@ class Download:
         elapsed = now - peer.burst_since
         if peer.burst >= BURST and elapsed > 0:
             ahead = peer.burst / elapsed * QUEUE_TIME_S
-            peer.depth = min(REQUEST_QUEUE, MIN_DEPTH + int(ahead))
+            peer.depth = min(peer.most_asked, MIN_DEPTH + int(ahead))
             peer.burst, peer.burst_since = 0, now
 
     def _cancel(self, block: Block) -> None:
@@ -313,7 +330,7 @@ class Download:
         if error := storing.exception():
             self._swarm.failed(error)
             return
-        self._only.pop(index, None)
+        self._trials.ended(index)
         if not storing.result():
             self._wrong(index, piece)
             return
@@ -338,8 +355,23 @@ class Download:
             self._swarm.ban(liar)
         sources = self._suspects.sources(index)
         here = [mate for mate in self._swarm.mates() if mate in sources and not mate.choked_by]
-        if here and not liars:
-            self._only[index] = self._host.rng.choice(here)
+        if not liars:
+            size = self._metainfo.piece_size(index)
+            self._trials.begin(index, size, here, self._patience_s, self._host.loop.time())
+        for peer in self._swarm.mates():
+            self.ask(peer)
+
+    def _begin_again(self, index: int, slow: Connection) -> None:
+        """A peer takes too long over a piece that is asked of it alone: ask another for it."""
+        blocks = [block for block in slow.asked if block.piece == index]
+        self._take_back(slow, blocks)
+        for block in blocks:
+            del slow.asked[block]
+        self._pieces.pop(index, None)
+        self._suspects.forget(index)
+        self.picker.failed(index)
+        ready = [mate for mate in self._swarm.mates() if mate.has[index] and not mate.choked_by]
+        self._trials.pass_on(index, ready, self._host.loop.time())
         for peer in self._swarm.mates():
             self.ask(peer)
 

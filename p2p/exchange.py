@@ -111,7 +111,7 @@ class Exchange:
     def _send_metadata(self, peer: Connection, payload: bytes) -> bool:
         """Send a ut_metadata message; False when too much waits for the peer already."""
         name = peer.extensions.get(METADATA)
-        if peer.buffered > METADATA_AHEAD * extension.METADATA_BLOCK:
+        if peer.unread > METADATA_AHEAD * extension.METADATA_BLOCK:
             return False
         if name:
             self._say(peer, wire.encode_extended(name, payload))

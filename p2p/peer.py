@@ -48,8 +48,6 @@ class Peer:
         self._swarms: dict[bytes, Swarm] = {}
         self._dialers: dict[bytes, Dialer] = {}
         self._seeking: dict[bytes, asyncio.Task[None]] = {}
-        self._searched: dict[bytes, None] = {}
-        """Torrents that the DHT was asked for."""
         peer_id = PEER_ID_PREFIX + host.rng.randbytes(12)
         self._reception = Reception(
             host, config, peer_id, self._upload, find=self._find, ended=self._ended
@@ -245,22 +243,20 @@ class Peer:
 
     def _seek(self, swarm: Swarm) -> None:
         """Look for the torrent's peers in the DHT from now on, and be found there."""
-        private = swarm.metainfo is not None and swarm.metainfo.private
-        if self._node is not None and not private and swarm.infohash not in self._seeking:
+        if self._node is not None and not swarm.private and swarm.infohash not in self._seeking:
             seeking = self._host.spawn(self._search(self._node, swarm), "looks for peers")
             self._seeking[swarm.infohash] = seeking
 
     async def _search(self, node: DhtNode, swarm: Swarm) -> None:
         searches, known, rate = 0, 0, self._host.up.rate
         dialer, config = self._dialers[swarm.infohash], self._config
-        while swarm.trouble is None:
+        while swarm.trouble is None and not swarm.private:
             await node.search(
                 swarm.infohash,
                 announce=self.address[1],
                 found=lambda addresses: self._learned_peers(swarm, addresses),
             )
             searches += 1
-            self._searched[swarm.infohash] = None
             self._alone(swarm)
             few = swarm.seeks and sum(1 for _ in swarm.mates()) < config.enough
             # Where three searches have found the same few, there are no others.
@@ -271,19 +267,14 @@ class Peer:
             )
 
     def _alone(self, swarm: Swarm) -> None:
-        """A fetch fails when nobody is there, nobody is left to call, and patience is at an end.
-
-        Without any DHT node there is no way that somebody could be found later.
-        """
+        """A fetch fails when nobody was there for so long, or nobody can be found."""
         checking = swarm.metainfo is not None and swarm.download is None
         if swarm.done.done() or checking or any(True for _ in swarm.mates()):
             return
-        lonely_s = self._host.loop.time() - swarm.lonely_since
-        searched = swarm.infohash in self._searched
-        hopeless = self._node is None or (searched and not self._node.nodes)
-        if self._dialers[swarm.infohash].exhausted and (
-            hopeless or lonely_s >= self._config.lonely_s(self._host.up.rate)
-        ):
+        left_s = swarm.lonely_since + self._config.lonely_s(self._host.up.rate)
+        left_s -= self._host.loop.time()
+        hopeless = self._node is None or not self._node.knows_somebody
+        if left_s <= 0 or (hopeless and self._dialers[swarm.infohash].exhausted):
             swarm.failed(NotFoundError("no peer that has the file can be reached"))
 
     def _ended(self, connection: Connection, swarm: Swarm) -> None:

@@ -46,6 +46,8 @@ class Reception:
         self._ended = ended
         self._connections: dict[Connection, Swarm | None] = {}
         self._visitors: dict[Connection, Swarm | None] = {}
+        self._ending: dict[Connection, float] = {}
+        """Those that are over but for what was said last, and since when."""
         self._unflushed: list[Connection] = []
         self._closed = False
         self.inbox = memoryview(bytearray(INBOX if host.raw else 2 * BLOCK))
@@ -81,9 +83,12 @@ class Reception:
         """Drop who is silent, and say a word to who has long heard none."""
         now, rate = self._host.loop.time(), self._host.up.rate
         self._drop_mute(now, self._config.greeting_s(rate))
+        for connection, since in self._ending.items():
+            if now - since > self._config.greeting_s(rate) and connection.transport is not None:
+                connection.transport.abort()  # it does not read
         for connection in list(self._connections):
             if now - connection.heard_at > self._config.silence_s(rate):
-                connection.close()
+                connection.close(politely=False)
             elif connection.joined and now - connection.said_at > self._config.keep_alive_s(rate):
                 connection.say(wire.encode_keep_alive(), self.flush_later)
 
@@ -103,14 +108,14 @@ class Reception:
 
     def opened(self, connection: Connection) -> None:
         if self._closed:
-            connection.close()
+            connection.close(politely=False)
             return
         swarm = self._connections.get(connection)
         if swarm is not None:
             self._greet(connection, swarm)
         connection.opened_at = connection.heard_at = self._host.loop.time()
-        if len(self._visitors) > MOST_VISITORS:
-            connection.close()
+        if len(self._visitors) + len(self._ending) > MOST_VISITORS:
+            connection.close(politely=False)
 
     def heard(self, connection: Connection, events: list[wire.Event]) -> None:
         connection.heard_at = self._host.loop.time()
@@ -128,12 +133,17 @@ class Reception:
         self._upload.serve()
 
     def lost(self, connection: Connection) -> None:
+        if connection.transport is not None:
+            self._ending[connection] = self._host.loop.time()
         self._visitors.pop(connection, None)
         swarm = self._connections.pop(connection, None)
         if swarm is not None:
             if connection.joined:
                 swarm.leaves(connection)
             self._ended(connection, swarm)
+
+    def ended(self, connection: Connection) -> None:
+        self._ending.pop(connection, None)
 
     # ---- greetings
 
@@ -161,6 +171,8 @@ class Reception:
             connection.close()
             return
         self._connections[connection] = swarm
+        if connection.outgoing:
+            connection.listens_at = connection.address
         connection.joined = True
         swarm.joins(connection)
         if theirs.dht and self.node_port is not None:

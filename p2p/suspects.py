@@ -49,6 +49,10 @@ class Suspects(Generic[K]):
             source for (block, source), digest in seen.items() if digest != _digest(piece, block)
         )
 
+    def forget(self, index: int) -> None:
+        """The piece is begun again: who gave what of it so far does not count."""
+        self._sources.pop(index, None)
+
 
 def _unique(sources: Iterable[K]) -> list[K]:
     return list(dict.fromkeys(sources))

@@ -134,7 +134,7 @@ class Swarm:
             try:
                 self.download.meets(peer)
             except WireError:
-                peer.close()
+                peer.close(politely=False)
                 continue
             self._exchange.introduce(peer)
             self.say(peer, b"".join(wire.encode_have(i) for i, here in enumerate(have) if here))
@@ -170,6 +170,11 @@ class Swarm:
             self.done.exception()  # whoever awaits it is told, and nobody need
         for peer in list(self._peers):
             peer.close()
+
+    @property
+    def private(self) -> bool:
+        """Whether its peers are neither to be looked for nor named (BEP 27), as far as known."""
+        return self.metainfo is not None and self.metainfo.private
 
     @property
     def seeks(self) -> bool:
@@ -240,13 +245,13 @@ class Swarm:
         An id alone proves nothing, for anyone may claim that of another.
         """
         self._banned[peer.address[0], peer.peer_id] = None
-        peer.close()
+        peer.close(politely=False)
 
     def bans(self, peer: Connection) -> bool:
         return (peer.address[0], peer.peer_id) in self._banned
 
     def say(self, connection: Connection, message: bytes) -> None:
-        if message:
+        if message and not connection.gone:
             connection.say(message, self._flush_later)
 
     def introduce(self, visitor: Connection) -> None:
@@ -261,7 +266,7 @@ class Swarm:
         if self.revealer is not None:
             self.revealer.tend()
         if self.download is not None:
-            self.download.give_up_on_silent(block_s)
+            self.download.tend(block_s)
         self._exchange.give_up_on_silent(metadata_s)
 
     def part(self, peer: Connection) -> None:

@@ -83,6 +83,8 @@ class Talk:
             handler = self._handlers.get(type(event))
             if handler is not None:
                 handler(peer, event)
+            if peer.gone:
+                return
         if self._swarm.download is not None:
             self._swarm.download.ask(peer)
         self._upload.serve()
@@ -144,7 +146,8 @@ class Talk:
         if ":" in peer.address[0]:
             return  # BEP 6 defines the set for IPv4 alone
         count = metainfo.piece_count
-        chosen = allowed_fast(self._swarm.infohash, peer.address[0], count, ALLOWED_FAST)
+        address = _canonical(peer.address[0])
+        chosen = allowed_fast(self._swarm.infohash, address, count, ALLOWED_FAST)
         have = self._swarm.download.picker.have
         peer.granted = dict.fromkeys(index for index in chosen if have[index])
         self._swarm.say(peer, b"".join(wire.encode_allowed_fast(index) for index in peer.granted))
@@ -174,6 +177,9 @@ class Talk:
             self._swarm.download.allowed(peer, event.index)
 
     def _port(self, peer: Connection, event: wire.Port) -> None:
+        if peer.node_port is not None:
+            return  # one node a peer: more would fill the list of ways in
+        peer.node_port = event.port
         self._met_node((peer.address[0], event.port))
 
     def _extended(self, peer: Connection, event: wire.Extended) -> None:
@@ -182,3 +188,12 @@ class Talk:
         except MetainfoError as error:
             # Its hash is right, so no other peer has a better one.
             self._swarm.failed(error)
+
+
+def _canonical(address: str) -> str:
+    """An IPv4 address; of a loopback one without the octet that tells emulated networks apart.
+
+    Which block of addresses was free must not change what happens in a run.
+    """
+    first, _, *rest = address.split(".")
+    return ".".join([first, "0", *rest]) if first == "127" else address

@@ -47,6 +47,8 @@ PURE = [
     "p2p/progress.py",
     "p2p/superseed.py",
     "p2p/suspects.py",
+    "p2p/trials.py",
+    "p2p/trials.py",
     "p2p/wire.py",
 ]
 IMPURE = {"asyncio", "socket", "time", "selectors", "threading", "subprocess"}

@@ -115,7 +115,7 @@ class Selection:
 
     A word is a list of numbers as `p2p show` prints them (`2`, `1,3-5`), or a pattern in the
     shell's manner for a file's path, with or without the torrent's name in front (`*.txt`,
-    `docs/*`); `*` also stands for `/`.
+    `docs/*`); `*` also stands for `/`.  Padding (BEP 47) has numbers, but is never chosen.
     """
 
     words: tuple[str, ...]
@@ -123,6 +123,32 @@ class Selection:
     def __call__(self, metainfo: Metainfo) -> frozenset[int]:
         """The indices. Raises ArgumentError when a word stands for no file."""
         return frozenset(index for word in self.words for index in _chosen(word, metainfo))
+
+
+@dataclass(frozen=True)
+class LinkSelection:
+    """Which files a magnet link wants (BEP 53, `so=`); called like `Selection`.
+
+    BEP 53 is silent about indices beyond the last file; like those of padding they are passed over.
+    """
+
+    runs: tuple[tuple[int, int], ...]
+    """First and last index of each run of files, from 0, as in `Magnet.select`."""
+
+    def __call__(self, metainfo: Metainfo) -> frozenset[int]:
+        """The indices. Raises ArgumentError when none of them is a file's."""
+        past = len(metainfo.files)
+        found = frozenset(
+            index
+            for first, last in self.runs
+            for index in range(first, min(last + 1, past))
+            if not metainfo.files[index].padding
+        )
+        if not found:
+            raise ArgumentError(
+                "the link selects (so=) no file that the torrent has; --select chooses others"
+            )
+        return found
 
 
 def _chosen(word: str, metainfo: Metainfo) -> Iterable[int]:
@@ -134,7 +160,12 @@ def _chosen(word: str, metainfo: Metainfo) -> Iterable[int]:
                 raise ArgumentError(
                     f"--select {match[0]}: the torrent has files 1 to {len(metainfo.files)}"
                 )
-            yield from range(first - 1, last)
+            numbered = [n for n in range(first - 1, last) if not metainfo.files[n].padding]
+            if not numbered:
+                raise ArgumentError(
+                    f"--select {match[0]}: only padding between files, nothing to get (BEP 47)"
+                )
+            yield from numbered
         return
     found = [
         index

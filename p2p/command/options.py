@@ -38,6 +38,16 @@ Source = Annotated[Path, typer.Argument(metavar="FILE|DIR", help="What the torre
 Wanted = Annotated[
     str, typer.Argument(metavar="TORRENT|MAGNET", help="A torrent file or a magnet link.")
 ]
+Chosen = Annotated[
+    list[str] | None,
+    option(
+        "select",
+        "NUMBERS|GLOB",
+        "Only these files: numbers as `p2p show` prints them (1,3-5), or a pattern for their "
+        "paths ('*.txt'); repeatable. Without it what the link selects (so=, numbers beyond "
+        "the last file passed over), or all.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, an object a line.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes.")]
 RateOption = Rate | None

@@ -22,6 +22,7 @@ import host.clock
 from host.host import Host
 from host.link import LinkConfig
 from host.network import Network
+from p2p.command import interrupt
 from p2p.command.arguments import ArgumentError, Listen
 from p2p.command.status import Output
 from p2p.config import PeerConfig
@@ -72,14 +73,21 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         loop = asyncio.get_running_loop()
         task = asyncio.current_task()
         assert task is not None
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in interrupt.SIGNALS:
             loop.add_signal_handler(number, task.cancel)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupt.SIGNALS)
         return await main
 
+    # Until the loop takes them they wait: coroutines that never ran would be complained about.
+    signal.pthread_sigmask(signal.SIG_BLOCK, interrupt.SIGNALS)
     try:
         return host.clock.run(until_signal(), clock="real")
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+    finally:
+        # The loop leaves SIGTERM to the system's default.
+        interrupt.handle(signal.default_int_handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupt.SIGNALS)
 
 
 async def share(

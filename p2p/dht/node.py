@@ -78,6 +78,11 @@ class DhtNode:
         """Nodes in the routing table that are not bad."""
         return len(self._table)
 
+    @property
+    def knows_somebody(self) -> bool:
+        """Whether there is a node to ask, or a way in that may answer yet."""
+        return bool(self.nodes or self._ways)
+
     async def start(self, port: int) -> None:
         """Answer at UDP `port` (0: any). OSError when it is taken."""
         self._endpoint = await self._host.datagram(port, QUEUE)

@@ -20,6 +20,17 @@ from p2p.cli import main
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
 main()
 """
+SIGNAL_AT_IMPORT = """
+import os, sys
+name, number = sys.argv.pop(1), int(sys.argv.pop(1))
+class Finder:
+    def find_spec(self, wanted, path=None, target=None):
+        if wanted == name:
+            os.kill(os.getpid(), number)
+sys.meta_path.insert(0, Finder())
+from p2p.cli import main
+main()
+"""
 SIZE = 3_000_001
 DEADLINE_S = 60  # for a busy machine; a command takes a second
 
@@ -154,6 +165,16 @@ def test_what_was_interrupted_goes_on(
     assert result["bytes"] == SIZE
     assert 0 < result["received"] <= SIZE - here
     assert content(tmp_path / "there") == {"file.bin": file.read_bytes()}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", ["p2p.command.app", "typer", "rich.progress"])
+def test_a_signal_while_it_starts_is_an_interruption_too(
+    module: str, number: signal.Signals, start: Start
+) -> None:
+    program = (sys.executable, "-W", "error", "-c", SIGNAL_AT_IMPORT, module, str(int(number)))
+    process = start("--help", program=program)
+    assert ended(process, 7, "p2p: interrupted; run the same command again to go on\n") == ""
 
 
 def until(process: Command, reached: Callable[[dict[str, Any]], bool]) -> int:

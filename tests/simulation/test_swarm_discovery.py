@@ -1,6 +1,7 @@
 """Peers that find each other without any address in the link: by the DHT, by gossip, by both."""
 
 import asyncio
+import dataclasses
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,9 +9,9 @@ from pathlib import Path
 import pytest
 from lab import Lab, RunLab
 
-from p2p import PeerConfig
 from p2p.backend import P2PBackend
 from p2p.bencode import decode, encode
+from p2p.config import PeerConfig
 from p2p.disk.store import describe
 from p2p.errors import NotFoundError
 from p2p.magnet import parse
@@ -116,7 +117,7 @@ def test_nobody_knows_of_it(run_lab: RunLab) -> None:
     """With a DHT to ask, a fetch waits a minute for somebody; with none it fails at once."""
 
     async def body(lab: Lab) -> list[float]:
-        scene = Scene(lab, DHT_ALONE, 3)
+        scene = Scene(lab, dataclasses.replace(DHT_ALONE, patience_s=60.0), 3)
         await scene.peers[0].start()
         link = f"magnet:?xt=urn:btih:{'5a' * 20}"
         times = []

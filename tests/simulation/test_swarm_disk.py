@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lab import Lab, RunLab
 
-from p2p import PeerConfig
+from p2p.config import PeerConfig
 from p2p.disk.store import Store, describe
 from p2p.errors import CorruptError, DiskError, NotFoundError
 from p2p.magnet import parse

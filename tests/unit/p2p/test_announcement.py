@@ -6,7 +6,7 @@ import pytest
 
 from p2p.announcement import Announcement
 from p2p.errors import WireError
-from p2p.wire import MAX_PIECES
+from p2p.wire import MAX_PIECES, encode_have
 
 
 def test_nothing_said_is_nothing_had():
@@ -34,14 +34,20 @@ def test_what_does_not_fit_the_metainfo_is_a_lie(say):
         announcement.flags(4)
 
 
-def test_an_absurd_piece_is_refused_and_a_flood_takes_a_byte_a_piece():
+def test_an_absurd_piece_is_refused_and_a_flood_takes_less_than_was_said():
     announcement = Announcement()
     with pytest.raises(WireError, match=f"piece {MAX_PIECES}: expected less than {MAX_PIECES}"):
         announcement.one(MAX_PIECES)
     tracemalloc.start()
-    for _ in range(3):
-        for index in (*range(0, MAX_PIECES, 9_973), MAX_PIECES - 1):
-            announcement.one(index)
-    size, _ = tracemalloc.get_traced_memory()
+    for index in range(100_000):
+        announcement.one(MAX_PIECES - 1 - index % 7)
+    _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert size < 2 * MAX_PIECES
+    assert peak < 100_000 * len(encode_have(0))
+
+
+def test_more_announcements_than_there_can_be_pieces_are_an_attack():
+    announcement = Announcement()
+    announcement._later.extend([0] * MAX_PIECES)
+    with pytest.raises(WireError, match="more than"):
+        announcement.one(0)

@@ -11,6 +11,7 @@ from host.quantities import QuantityError
 from p2p.command.arguments import (
     ArgumentError,
     HostPort,
+    LinkSelection,
     Listen,
     Selection,
     host_port,
@@ -126,13 +127,51 @@ def test_a_file_alone_is_chosen_by_its_name() -> None:
     assert Selection(("1",))(single) == {0}
 
 
-def test_padding_has_a_number_but_no_name() -> None:
+def padded() -> Metainfo:
+    """The same torrent, whose first file is padding."""
     plain = torrent().info_bytes
     entry = b"d6:lengthi10e4:pathl5:a.txtee"
     assert entry in plain
-    padded = Metainfo.from_info(plain.replace(entry, b"d4:attr1:p" + entry[1:]))
-    assert Selection(("*",))(padded) == {1, 2, 3}
-    assert Selection(("2",))(padded) == {1}
+    return Metainfo.from_info(plain.replace(entry, b"d4:attr1:p" + entry[1:]))
+
+
+def test_padding_has_a_number_and_is_never_chosen() -> None:
+    assert Selection(("*",))(padded()) == {1, 2, 3}
+    assert Selection(("2",))(padded()) == {1}
+    assert Selection(("1-3",))(padded()) == {1, 2}
+    for words, named in ((("1",), "1"), (("2,1",), "1"), (("*", "1-1"), "1-1")):
+        with pytest.raises(ArgumentError) as refusal:
+            Selection(words)(padded())
+        assert str(refusal.value) == (
+            f"--select {named}: only padding between files, nothing to get (BEP 47)"
+        )
+    with pytest.raises(ArgumentError) as refusal:
+        Selection(("a.txt",))(padded())
+    assert str(refusal.value) == "--select a.txt: no file of the torrent is called so"
+
+
+@pytest.mark.parametrize(
+    ("runs", "plain", "with_padding"),
+    [
+        (((1, 1),), {1}, {1}),
+        (((0, 1), (3, 3)), {0, 1, 3}, {1, 3}),
+        (((2, 10_000), (4, 4)), {2, 3}, {2, 3}),
+    ],
+)
+def test_a_link_selects_files(
+    runs: tuple[tuple[int, int], ...], plain: set[int], with_padding: set[int]
+) -> None:
+    assert LinkSelection(runs)(torrent()) == plain
+    assert LinkSelection(runs)(padded()) == with_padding
+
+
+def test_a_link_that_selects_nothing_is_refused() -> None:
+    for runs, metainfo in ((((4, 9), (7, 7)), torrent()), (((0, 0),), padded())):
+        with pytest.raises(ArgumentError) as refusal:
+            LinkSelection(runs)(metainfo)
+        assert str(refusal.value) == (
+            "the link selects (so=) no file that the torrent has; --select chooses others"
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""p2p.cli: results on stdout, errors as one line on stderr, an exit code for each kind.
+"""The command line in process: results on stdout, errors as one line on stderr, an exit code each.
 
 What goes over the network is tests/interop/test_p2p_command.py's; here the peer is a fake.
 """
@@ -404,6 +404,39 @@ class TestGet:
         code, _, err = command("get", LINK, "--select", "2")
         assert code == 2
         assert one_line(err) == "--select 2: the torrent has files 1 to 1"
+
+    def test_padding_is_neither_shown_nor_to_be_had(self, command: P2P, stage: Stage) -> None:
+        for name in ("a", "b", "c"):
+            file(f"stuff/{name}", name.encode())
+        entry = b"d6:lengthi1e4:pathl1:bee"
+        plain = describe(Path("stuff")).to_torrent()
+        assert entry in plain
+        file("s.torrent", plain.replace(entry, b"d4:attr1:p" + entry[1:]))
+        shown = command("show", "s.torrent")[1].splitlines()
+        assert shown[shown.index("files") + 1 :] == ["    1  1 B  stuff/a", "    3  1 B  stuff/c"]
+        listed = json.loads(command("show", "s.torrent", "--json")[1])["files"]
+        assert [each["number"] for each in listed] == [1, 3]
+        code, out, err = command("get", "s.torrent", "--select", "2", "--into", "new")
+        assert (code, out) == (2, "")
+        assert one_line(err) == "--select 2: only padding between files, nothing to get (BEP 47)"
+        assert stage.peers == []
+        assert not Path("new").exists()
+        assert command("get", "s.torrent", "--select", "1-3")[0] == 0
+        assert stage.asked["selected"] == [0, 2]
+
+    def test_a_link_chooses_files_unless_the_user_does(self, command: P2P, stage: Stage) -> None:
+        assert command("get", f"{LINK}&so=0-3,7")[0] == 0
+        assert stage.asked["selected"] == [0]
+        assert command("get", LINK)[0] == 0
+        assert "selected" not in stage.asked
+        code, out, err = command("get", f"{LINK}&so=1")
+        assert (code, out) == (2, "")
+        assert one_line(err) == (
+            "the link selects (so=) no file that the torrent has; --select chooses others"
+        )
+        assert stage.peer.closed
+        assert command("get", f"{LINK}&so=1", "--select", "*")[0] == 0
+        assert stage.asked["selected"] == [0]
 
     def test_it_shares_on_if_it_is_told_to(self, command: P2P, stage: Stage) -> None:
         stage.sent_a_look = 1
