@@ -18,7 +18,7 @@ METADATA, PEX = EXTENSIONS
 IDS = {METADATA: 1, PEX: 2}
 """What we call the extension messages that we take."""
 
-CLIENT = "fileshare-lab 0.2"
+CLIENT = "fileshare-lab 0.1"
 
 METADATA_AHEAD = 32
 """Blocks of metadata that may wait for a peer; it is refused more until it has read them."""

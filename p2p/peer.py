@@ -27,7 +27,7 @@ from p2p.reception import Reception
 from p2p.swarm import Select, Swarm
 from p2p.upload import Upload
 
-PEER_ID_PREFIX = b"-FL0200-"
+PEER_ID_PREFIX = b"-FL0100-"
 """BEP 20: two letters for the client, four digits for its version."""
 
 

@@ -32,7 +32,7 @@ def test_what_libtorrent_sees_of_our_peer(play: Play) -> None:
         await leecher.tells("peer_log", "<== ALLOWED_FAST")
         await leecher.tells("peer_log", "==> REQUEST")
         (seen,) = leecher.torrent.get_peer_info()
-        assert (seen.client.decode(), seen.pid.to_bytes()[:8]) == (CLIENT, b"-FL0200-")
+        assert (seen.client.decode(), seen.pid.to_bytes()[:8]) == (CLIENT, b"-FL0100-")
         assert seen.ip == seed.address
         flags = lt.peer_info
         for flag in (flags.supports_extensions, flags.outgoing_connection, flags.seed):
