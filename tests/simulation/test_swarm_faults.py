@@ -1,12 +1,12 @@
 """Swarms with a bad peer among them: poisoners are found out, the mute are not waited for."""
 
 import pytest
+from simulation.poison import poison
 from simulation.swarm import KIB, ORIGIN, Node, Sent, Swarm, run_swarm
 
 from host.link import LinkConfig
 from p2p.config import PeerConfig
 from p2p.connection import Connection
-from p2p.disk.store import Store
 from p2p.peer import Peer
 
 BLOCK = 16 * KIB
@@ -26,19 +26,12 @@ def _honest_finish(swarm: Swarm) -> list[float]:
 
 
 @pytest.fixture
-def poison(monkeypatch):
-    """What the node "poisoner" reads from its disk is zeros."""
-    read = Store.get
-
-    def get(store: Store, index: int, begin: int, length: int) -> bytes:
-        data = read(store, index, begin, length)
-        return bytes(length) if store.path.parent.name == "poisoner" else data
-
-    monkeypatch.setattr(Store, "get", get)
+def poisoned(monkeypatch):
+    poison(monkeypatch)
 
 
 @pytest.mark.parametrize("honest", [2, 6])
-def test_each_peer_takes_one_bad_piece_from_a_poisoner_and_no_more(tmp_path, poison, honest):
+def test_each_peer_takes_one_bad_piece_from_a_poisoner_and_no_more(tmp_path, poisoned, honest):
     swarm = run_swarm(tmp_path, _nodes(honest, "poisoner"), deadline_s=1000)
     assert len(_honest_finish(swarm)) == honest
     bad = [sent for sent in swarm.blocks if sent.source == "poisoner"]
@@ -57,7 +50,7 @@ def test_each_peer_takes_one_bad_piece_from_a_poisoner_and_no_more(tmp_path, poi
 @pytest.mark.parametrize("blocks", [4, 16])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_poisoner_of_pieces_that_several_give_holds_nobody_up_for_good(
-    tmp_path, poison, blocks, seed
+    tmp_path, poisoned, blocks, seed
 ):
     config = PeerConfig(piece_length=blocks * BLOCK)
     swarm = run_swarm(tmp_path, _nodes(3, "poisoner"), config=config, seed=seed, deadline_s=1000)
@@ -66,7 +59,7 @@ def test_a_poisoner_of_pieces_that_several_give_holds_nobody_up_for_good(
     assert len(swarm.sent("poisoner")) < 0.5 * 3 * PIECES
 
 
-def test_the_sole_sender_of_a_bad_piece_is_disconnected(tmp_path, poison):
+def test_the_sole_sender_of_a_bad_piece_is_disconnected(tmp_path, poisoned):
     kept = []
 
     def look(swarm: Swarm, sent: Sent) -> None:

@@ -1,13 +1,13 @@
 """Peers that do harm by what they do not do: read, finish, or keep a reasonable pace."""
 
 import pytest
+from simulation.poison import poison
 from simulation.stranger import Stranger
 from simulation.swarm import KIB, ORIGIN, RATE, Node, Swarm, run_swarm
 
 from p2p import extension, wire
 from p2p.config import PeerConfig
 from p2p.connection import MOST_UNREAD, Connection
-from p2p.disk.store import Store
 from p2p.extension import ExtendedHandshake, MetadataRequest
 
 PORT = PeerConfig().port
@@ -143,13 +143,7 @@ def test_a_flood_of_questions_is_not_answered_out_of_all_proportion(tmp_path):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_poisoner_that_drips_holds_nobody_up_for_good(tmp_path, monkeypatch, seed):
     """It gives some wrong blocks, is asked for the piece alone, and takes its time."""
-    read = Store.get
-
-    def get(store: Store, index: int, begin: int, length: int) -> bytes:
-        data = read(store, index, begin, length)
-        return bytes(length) if store.path.parent.name == "poisoner" else data
-
-    monkeypatch.setattr(Store, "get", get)
+    poison(monkeypatch)
     slow = {}
 
     def drip(swarm: Swarm) -> None:

@@ -1,11 +1,11 @@
 """Swarms in which many peers give what is not in the file: proven liars are banned, nobody else."""
 
 import pytest
+from simulation.poison import poison
 from simulation.swarm import KIB, ORIGIN, RATE, Node, Swarm, run_swarm
 
 from p2p import swarm as swarms
 from p2p.config import PeerConfig
-from p2p.disk.store import Store
 
 BLOCK = 16 * KIB
 HONEST, POISONERS = 8, 4
@@ -20,23 +20,8 @@ WAYS = {
 
 
 @pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
-def poison(monkeypatch, request):
-    """What the nodes "poisoner-…" read from their disks is wrong."""
-    read = Store.get
-
-    def get(store: Store, index: int, begin: int, length: int) -> bytes:
-        data = read(store, index, begin, length)
-        if not store.path.parent.name.startswith("poisoner"):
-            return data
-        blocks = range(0, length, BLOCK)
-        return b"".join(
-            bytes(len(data[at : at + BLOCK]))
-            if request.param(index, begin + at)
-            else data[at : at + BLOCK]
-            for at in blocks
-        )
-
-    monkeypatch.setattr(Store, "get", get)
+def poisoned(monkeypatch, request):
+    poison(monkeypatch, request.param)
 
 
 @pytest.fixture
@@ -55,7 +40,7 @@ def bans(monkeypatch) -> dict[tuple[str, str], set[object]]:
 
 @pytest.mark.parametrize("blocks", [1, 4])
 def test_with_a_third_of_the_peers_poisoning_every_download_completes(
-    tmp_path, poison, bans, blocks
+    tmp_path, poisoned, bans, blocks
 ):
     nodes = [Node(name=f"honest-{number}") for number in range(HONEST)]
     nodes += [Node(name=f"poisoner-{number}") for number in range(POISONERS)]
@@ -71,13 +56,7 @@ def test_with_a_third_of_the_peers_poisoning_every_download_completes(
 
 def test_who_was_banned_is_not_called_again(tmp_path, monkeypatch, bans):
     """It stays in everybody's gossip; who has banned it does not listen."""
-    read = Store.get
-
-    def get(store: Store, index: int, begin: int, length: int) -> bytes:
-        data = read(store, index, begin, length)
-        return bytes(length) if store.path.parent.name == "poisoner" else data
-
-    monkeypatch.setattr(Store, "get", get)
+    poison(monkeypatch)
     nodes = [Node(name=f"honest-{number}") for number in range(4)]
     nodes.append(Node(name="poisoner", must_finish=False))
     met = []
@@ -105,13 +84,7 @@ def test_who_was_banned_is_not_called_again(tmp_path, monkeypatch, bans):
 
 def test_a_liar_cannot_have_another_banned_by_taking_its_name(tmp_path, monkeypatch, bans):
     """An id is no proof of anything: the address that it came from counts too."""
-    read = Store.get
-
-    def get(store: Store, index: int, begin: int, length: int) -> bytes:
-        data = read(store, index, begin, length)
-        return bytes(length) if store.path.parent.name == "poisoner" else data
-
-    monkeypatch.setattr(Store, "get", get)
+    poison(monkeypatch)
     nodes = [Node(name="victim"), Node(name="poisoner", must_finish=False), Node(name="honest")]
 
     def steal(swarm: Swarm) -> None:
