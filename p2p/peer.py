@@ -201,7 +201,7 @@ class Peer:
             new=lambda: self._reception.calling(swarm),
             full=lambda: not swarm.seeks or self._reception.full,
             connected=lambda: {mate.listens_at for mate in swarm.mates()},
-            gave_up=lambda: self._alone(swarm),
+            gave_up=lambda: self.give_up_if_alone(swarm),
             eager=lambda: swarm.superseeding,
         )
         return swarm
@@ -228,7 +228,7 @@ class Peer:
                 self._dialers[infohash].dial()
                 for mate in swarm.mates():
                     swarm.gossip(mate)
-                self._alone(swarm)
+                self.give_up_if_alone(swarm)
             self._reception.tend()
 
     # ---- who else is there
@@ -257,7 +257,7 @@ class Peer:
                 found=lambda addresses: self._learned_peers(swarm, addresses),
             )
             searches += 1
-            self._alone(swarm)
+            self.give_up_if_alone(swarm)
             few = swarm.seeks and sum(1 for _ in swarm.mates()) < config.enough
             # Where three searches have found the same few, there are no others.
             again = few and (searches < 3 or dialer.known != known)
@@ -266,7 +266,7 @@ class Peer:
                 config.search_s(rate, searches) if again else config.announce_s(rate)
             )
 
-    def _alone(self, swarm: Swarm) -> None:
+    def give_up_if_alone(self, swarm: Swarm) -> None:
         """A fetch fails when nobody was there for so long, or nobody can be found."""
         checking = swarm.metainfo is not None and swarm.download is None
         if swarm.done.done() or checking or any(True for _ in swarm.mates()):

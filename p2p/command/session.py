@@ -139,7 +139,7 @@ async def get(
             known += await _numeric(host, wanted.peers, access.listen, output, strict=False)
             wanted = replace(wanted, peers=())
         swarm = await peer.get(wanted, directory, select, known)
-        path = await _fetched(swarm, output)
+        path = await _fetched(peer, swarm, output)
         assert swarm.metainfo is not None
         output.result(
             str(path),
@@ -248,12 +248,13 @@ async def _look_up(host: Host, name: str) -> str | None:
     return str(answers[0][4][0])
 
 
-async def _fetched(swarm: Swarm, output: Output) -> Path:
+async def _fetched(peer: Peer, swarm: Swarm, output: Output) -> Path:
     """Where the whole of it lies, once it is here."""
     loop = asyncio.get_running_loop()
     while not swarm.done.done():
         output.progress(swarm.progress(), loop.time())
         await asyncio.wait([swarm.done], timeout=TICK_S)
+        peer.give_up_if_alone(swarm)
     return swarm.done.result()
 
 

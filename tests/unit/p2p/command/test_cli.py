@@ -89,6 +89,9 @@ class FakePeer:
             raise self.stage.outcome
         return FakeSwarm(self, metainfo)
 
+    def give_up_if_alone(self, swarm: "FakeSwarm") -> None:
+        pass
+
     async def get(self, wanted: Any, directory: Path, select: Any, peers: Any) -> "FakeSwarm":
         self.stage.asked = {"wanted": wanted, "directory": directory, "peers": list(peers)}
         metainfo = wanted if isinstance(wanted, Metainfo) else Metainfo.build("stuff", 0, 2**14, [])
