@@ -221,6 +221,11 @@ class Connection(asyncio.BufferedProtocol):
         if theirs.listen_port and self.listens_at is None and self.transport is not None:
             self.listens_at = (self.address[0], theirs.listen_port)
 
+    @property
+    def is_seed(self) -> bool:
+        """Whether the peer has everything, as far as it says."""
+        return bool(self.has) and self.pieces == len(self.has)
+
     def takes(self, extension: str) -> bool:
         """Whether the peer understands that extension message."""
         return bool(self.extensions.get(extension))

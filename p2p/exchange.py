@@ -4,6 +4,7 @@ where other peers are (BEP 11)."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from host.host import Host
 from p2p import extension, wire
@@ -97,10 +98,13 @@ class Exchange:
         name = peer.extensions.get(PEX)
         if not name or not self._gossips:
             return
-        known = [mate.listens_at for mate in self._mates() if mate is not peer and mate.listens_at]
+        known = {mate.listens_at: mate for mate in self._mates() if mate is not peer}
         interval_s = self._config.gossip_s(self._host.up.rate)
-        news = peer.gossip.news(known, self._host.loop.time(), interval_s, self._host.rng)
+        places = [place for place in known if place is not None]
+        news = peer.gossip.news(places, self._host.loop.time(), interval_s, self._host.rng)
         if news is not None:
+            flags = tuple(extension.SEED * known[place].is_seed for place in news.added)
+            news = replace(news, flags=flags)
             self._say(peer, wire.encode_extended(name, extension.encode_pex(news)))
 
     @property

@@ -200,7 +200,7 @@ class Swarm:
             pieces_here=sum(here),
             pieces_wanted=sum(wanted),
             peers=len(self._peers),
-            seeds=sum(1 for peer in self._peers if peer.has and peer.pieces == len(peer.has)),
+            seeds=sum(peer.is_seed for peer in self._peers),
             sent=self._sent,
             received=download.received if download is not None else 0,
         )
@@ -271,7 +271,7 @@ class Swarm:
 
     def part(self, peer: Connection) -> None:
         """Two that both have everything have nothing to say to each other."""
-        if self.seeding and peer.has and peer.pieces == len(peer.has):
+        if self.seeding and peer.is_seed:
             peer.close()
 
     def heard(self, peer: Connection, events: Sequence[wire.Event]) -> None:

@@ -3,10 +3,11 @@
 from simulation.stranger import Stranger
 from simulation.swarm import KIB, ORIGIN, Node, Swarm, run_swarm
 
-from p2p import wire
+from p2p import extension, wire
 from p2p.allowed_fast import allowed_fast
 from p2p.config import PeerConfig
 from p2p.download import MOST_REFUSED
+from p2p.extension import ExtendedHandshake
 from p2p.talk import ALLOWED_FAST
 
 PORT = PeerConfig().port
@@ -205,3 +206,27 @@ def test_what_was_allowed_is_asked_for_while_choked(tmp_path):
     swarm = run_swarm(tmp_path, [Node(name="leecher")], at={0.5: come}, deadline_s=1000.0)
     assert {request.index for request in met[0].of(wire.Request)} == {60, 61, 62}
     assert swarm.finish["leecher"] < PIECES - 2
+
+
+def test_gossip_says_who_has_everything(tmp_path):
+    """BEP 11: a flag for each peer that is named."""
+    met = []
+
+    def introduction(port: int) -> bytes:
+        handshake = ExtendedHandshake(messages={"ut_pex": 4}, listen_port=port)
+        return wire.encode_extended(0, extension.encode_handshake(handshake))
+
+    async def come(swarm: Swarm) -> None:
+        for port, said in ((7001, wire.encode_have_all()), (7002, wire.encode_have_none())):
+            host = swarm.stranger(f"stranger-{port}")
+            met.append(Stranger(swarm, _hello(swarm), said, introduction(port)))
+            await host.connect(lambda: met[-1], swarm.hosts["leecher"].address, PORT)
+
+    swarm = run_swarm(tmp_path, [Node(name="leecher")], at={10.0: come}, deadline_s=1000.0)
+    [*_, told] = [message for message in met[1].of(wire.Extended) if message.id == 4]
+    pex = extension.decode_pex(told.payload)
+    flags = dict(zip(pex.added, pex.flags, strict=True))
+    assert flags == {
+        (swarm.hosts["stranger-7001"].address, 7001): extension.SEED,
+        (swarm.hosts[ORIGIN].address, PORT): 0,
+    }, "the origin hides what it has"
