@@ -128,7 +128,7 @@ class Connection(asyncio.BufferedProtocol):
         self.allowed: dict[int, None] = {}
         """Pieces that it serves us although we are choked (BEP 6)."""
         self.refused: dict[int, None] = {}
-        """Pieces of which it rejected a request since it last unchoked us (BEP 6)."""
+        """Pieces of which it rejected a request (BEP 6), until it serves or the next round."""
         self.queue: OrderedDict[Block, None] = OrderedDict()
         """Blocks that the peer waits for, in order."""
         self.granted: dict[int, None] = {}

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from host.host import Host
 from p2p.config import RETRY_S, PeerConfig
 from p2p.connection import Connection
-
-Address = tuple[str, int]
+from p2p.gossip import Address
 
 FIRST_CALLS = 4
 """Connections opened as soon as somebody is known.  The others wait for the next round: by then

@@ -90,6 +90,7 @@ class Download:
         """Seconds that answers take lately, on average."""
         self._looking: asyncio.TimerHandle | None = None
         self._patience_s = 60.0
+        """What `tend` was last called with; until then the least of `PeerConfig.snub_s`."""
 
     # ---- what peers say
 
@@ -247,7 +248,11 @@ class Download:
             self.ask(peer)
 
     def tend(self, patience_s: float) -> None:
-        """Take back what was asked of peers that have sent nothing for so long."""
+        """At a steady pace: take back what was asked of peers that have sent nothing for so long.
+
+        Who rejected requests is asked again, and who is slow over a piece that only it is asked
+        for makes way for another.
+        """
         now = self._host.loop.time()
         self._patience_s = patience_s
         for index, slow in self._trials.overdue(now):

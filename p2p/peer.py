@@ -50,7 +50,7 @@ class Peer:
         self._seeking: dict[bytes, asyncio.Task[None]] = {}
         peer_id = PEER_ID_PREFIX + host.rng.randbytes(12)
         self._reception = Reception(
-            host, config, peer_id, self._upload, find=self._find, ended=self._ended
+            host, config, peer_id, self._upload, find=self._find, left=self._left
         )
         self._listener: Listener | None = None
         self._node: DhtNode | None = None
@@ -89,7 +89,7 @@ class Peer:
         """Leave every swarm."""
         if self._ticking is not None:
             self._ticking.cancel()
-        for swarm in self._swarms.values():
+        for swarm in list(self._swarms.values()):
             await self._leave(swarm)
         self._reception.close()
         if self._listener is not None:
@@ -277,7 +277,7 @@ class Peer:
         if left_s <= 0 or (hopeless and self._dialers[swarm.infohash].exhausted):
             swarm.failed(NotFoundError("no peer that has the file can be reached"))
 
-    def _ended(self, connection: Connection, swarm: Swarm) -> None:
+    def _left(self, connection: Connection, swarm: Swarm) -> None:
         if connection.called is not None and swarm.infohash in self._dialers:
             self._dialers[swarm.infohash].hung_up(
                 connection.called,

@@ -19,7 +19,6 @@ from p2p.wire import BLOCK
 MOST_VISITORS = 256
 """Callers without a place who may be told of others at a time; further ones are just closed."""
 
-
 INBOX = 512 * 1024
 """Bytes read from a connection in one go; emulated links hand on a block and its header at most."""
 
@@ -35,15 +34,15 @@ class Reception:
         upload: Upload,
         *,
         find: Callable[[bytes], Swarm | None],
-        ended: Callable[[Connection, Swarm], None],
+        left: Callable[[Connection, Swarm], None],
     ) -> None:
-        """`find` gives the swarm of an infohash; `ended` is told of every call that we made."""
+        """`find` gives the swarm of an infohash; `left` is told who has left it."""
         self._host = host
         self._config = config
         self._id = peer_id
         self._upload = upload
         self._find = find
-        self._ended = ended
+        self._left = left
         self._connections: dict[Connection, Swarm | None] = {}
         self._visitors: dict[Connection, Swarm | None] = {}
         self._ending: dict[Connection, float] = {}
@@ -140,7 +139,7 @@ class Reception:
         if swarm is not None:
             if connection.joined:
                 swarm.leaves(connection)
-            self._ended(connection, swarm)
+            self._left(connection, swarm)
 
     def ended(self, connection: Connection) -> None:
         self._ending.pop(connection, None)

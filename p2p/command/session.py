@@ -27,6 +27,7 @@ from p2p.command.arguments import ArgumentError, Listen
 from p2p.command.status import Output
 from p2p.config import PeerConfig
 from p2p.errors import NotFoundError
+from p2p.gossip import Address
 from p2p.magnet import Magnet
 from p2p.metainfo import Metainfo
 from p2p.peer import Peer
@@ -47,7 +48,6 @@ LINGER_S = 10.0
 LOOK_UP_S = 10.0
 """Seconds that looking up a name may take: a resolver's two tries (resolv.conf(5))."""
 
-Address = tuple[str, int]
 T = TypeVar("T")
 
 
