@@ -7,10 +7,10 @@ BIN = .venv/bin
 PIP = $(BIN)/python -m pip install -q --disable-pip-version-check
 IS_NEW_ENOUGH = import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help bench test lint types notebooks front-page clean
+.PHONY: help bench test lint types notebooks front-page server-figures clean
 
 help: ## List the habits
-	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 bench: .venv/for-use ## Run the textbook's figure: both backends, N = 1 to 35
 	$(BIN)/bench run kurose-ross
@@ -30,6 +30,9 @@ notebooks: .venv/for-development ## Run the notebooks and keep their output
 
 front-page: .venv/for-use ## Measure the README's picture and figures again
 	$(BIN)/python docs/front_page.py
+
+server-figures: .venv/for-use ## Measure the HTTP server, against nginx where it is installed
+	$(BIN)/python docs/server_figures.py
 
 clean: ## Remove .venv, caches and builds; results stay
 	rm -rf .venv build ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 from bench.scenario import Scenario
-from central import CentralBackend
+from central.backend import CentralBackend
+from central.config import ClientConfig
 from host.host import Host
+from host.link import QUANTUM
 from p2p.backend import P2PBackend
 from p2p.config import PeerConfig
 
@@ -47,6 +49,31 @@ class Backend(Protocol):
         """Open descriptors that a run with so many clients needs."""
 
 
+TURNS = 4
+"""Turns on the links, each with the way there, after which a client has heard nothing for good: a
+connection's round trip and a request's are two each."""
+
+
+def _central(scenario: Scenario) -> Backend:
+    (transport,) = scenario.transport
+    return CentralBackend(transport, client_config(scenario))
+
+
+def client_config(scenario: Scenario) -> ClientConfig:
+    """How the clients of the central backend ask: timers are slower where the links are slow."""
+    usual = ClientConfig()
+    # All clients may share the origin's uplink.
+    share = scenario.origin_up / max(scenario.clients)
+    rate = min(share, *scenario.peer_up, *scenario.peer_down) / scenario.scale
+    turn_s = QUANTUM / rate + scenario.latency
+    window_s = usual.window * usual.block_size / rate + 2 * scenario.latency
+    return ClientConfig(
+        request_size=None if scenario.request_size is None else int(scenario.request_size),
+        patience_s=max(usual.patience_s, TURNS * turn_s),
+        retransmit_s=max(usual.retransmit_s, window_s),
+    )
+
+
 def _p2p(scenario: Scenario) -> Backend:
     return P2PBackend(
         PeerConfig(
@@ -61,6 +88,6 @@ def _p2p(scenario: Scenario) -> Backend:
 
 
 BACKENDS: Mapping[str, Callable[[Scenario], Backend]] = {
-    "central": lambda scenario: CentralBackend(),
+    "central": _central,
     "p2p": _p2p,
 }

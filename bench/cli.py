@@ -40,6 +40,11 @@ Clients = Annotated[Text, _option("clients", "N,N,…", "Numbers of clients.")]
 Setting = Annotated[
     list[str] | None, _option("set", "FIELD=VALUE", "Set any field of the scenario; repeatable.")
 ]
+Swept = Annotated[
+    list[str] | None,
+    _option("sweep", "FIELD=V1,V2,…", "Run with each value of any field; repeatable."),
+]
+Out = Annotated[Text, _option("out", "DIR", "Where to save; default results/SCENARIO-TIME.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print an array of records.")]
 
 
@@ -67,6 +72,9 @@ def run(
         Text, _option("peer-down", "RATE,…", "The clients' downlinks, cycled over them.")
     ] = None,
     latency: Annotated[Text, _option("latency", "TIME", "One way, e.g. '20 ms'.")] = None,
+    transport: Annotated[
+        Text, _option("transport", "NAME,…", "http, http-close, socket or tftp; several: compare.")
+    ] = None,
     discovery: Annotated[
         Text, _option("discovery", "NAME,…", "How peers meet: dht, pex or full; several: compare.")
     ] = None,
@@ -76,14 +84,9 @@ def run(
     ] = None,
     seed: Annotated[Text, _option("seed", "N", "Seed of the first repeat.")] = None,
     repeats: Annotated[Text, _option("repeats", "N", "Runs of each case.")] = None,
-    sweep: Annotated[
-        list[str] | None,
-        _option("sweep", "FIELD=V1,V2,…", "Run with each value of any field; repeatable."),
-    ] = None,
+    sweep: Swept = None,
     set_: Setting = None,
-    out: Annotated[
-        Text, _option("out", "DIR", "Where to save; default results/SCENARIO-TIME.")
-    ] = None,
+    out: Out = None,
     jobs: Annotated[
         int | None, _option("jobs", "N", "Runs beside each other; default one a processor.")
     ] = None,
@@ -98,6 +101,7 @@ def run(
         "peer_up": peer_up,
         "peer_down": peer_down,
         "latency": latency,
+        "transport": transport,
         "clock": clock,
         "speed": speed,
         "seed": seed,

@@ -13,8 +13,8 @@ from bench.meta import collect_meta
 from bench.pool import RUN_TRIAL, run_trials, worker_count
 from bench.progress import watch
 from bench.results import Results, ResultsError, collect
-from bench.scenario import Scenario, ScenarioError, field_text, override_all
-from bench.sweep import NAMED, Sweep, TrialFailed, TrialResult, trials
+from bench.scenario import Scenario, ScenarioError, override_all
+from bench.sweep import ANY, Sweep, TrialFailed, TrialResult, labels, trials
 
 Value = str | float | Sequence[Any]
 Out = str | Path | Literal[False] | None
@@ -78,8 +78,8 @@ class _Experiment:
 
     def __init__(self, scenario: Scenario, sweep: Sweep, out: Out) -> None:
         self._scenario = scenario
-        self._swept = [field for field in sweep if field not in NAMED]
         self._plan = trials(scenario, sweep)
+        self._swept = self._plan[0].swept
         self._finished: dict[int, TrialResult] = {}
         self._begin = time.monotonic()
         self._folder = _folder(out, scenario.name)
@@ -135,7 +135,8 @@ class _Experiment:
         return f"{count} and are kept in {self._folder}"
 
     def _values(self, field: str) -> list[str]:
-        return list(dict.fromkeys(field_text(trial.scenario, field) for trial in self._plan))
+        values = dict.fromkeys(labels(trial, [field])[field] for trial in self._plan)
+        return [value for value in values if value != ANY]
 
 
 def _folder(out: Out, name: str) -> Path | None:

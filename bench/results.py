@@ -28,6 +28,8 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "efficiency": "float64",
         "overhead_bytes": "int64",
         "origin_up_bytes": "int64",
+        "origin_connections": "int64",
+        "origin_calls": "int64",
         "peer_up_bytes_mean": "float64",
         "peer_up_bytes_max": "int64",
         "peer_up_gini": "float64",
@@ -43,7 +45,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "finish_s": "float64",
         "up_bytes": "int64",
         "down_bytes": "int64",
-        "connections": "int64",
+        "neighbours": "int64",
     },
     "samples": {
         "node": "str",
@@ -67,9 +69,9 @@ class Pictures:
         self._results = results
 
     def __dir__(self) -> list[str]:
-        from bench.plots import PICTURES
+        from bench.plots import pictures
 
-        return list(PICTURES)
+        return list(pictures(self._results))
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         from bench.plots import PICTURES

@@ -21,6 +21,7 @@ SMALLEST_PIECE, LARGEST_PIECE = 2**14, 2**29  # a block of BEP 3, and what p2p.m
 MOST_CLIENTS = 60_000  # a host's ports would not do for more
 MOST_REPEATS = 1_000
 LONGEST = 1e9  # seconds: thirty years
+Transport = Literal["http", "http-close", "socket", "tftp"]
 TIME_UNITS = {"s": 1.0, "min": 60.0, "h": 3600.0}
 
 
@@ -57,6 +58,11 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Most connections that a peer keeps."""
     upload_slots: int = 4
     """Peers that a peer uploads to at a time, the optimistic one apart."""
+    transport: tuple[Transport, ...] = ("http",)
+    """How the central backend hands the file out: HTTP over kept connections, HTTP with one for
+    each request, the persistent socket, TFTP. Several are compared."""
+    request_size: Size | None = None
+    """Bytes that a client asks for at a time, but by TFTP; None: the whole file at once."""
     discovery: Literal["dht", "pex", "full"] = "full"
     """How peers find each other: by the DHT, by peer exchange from the origin on, or by both.
 
@@ -94,6 +100,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         named = re.fullmatch(r"\w[\w.-]*", self.name) is not None
         known = different(self.backends) and set(self.backends) <= set(BACKENDS)
         numbers = different(self.clients) and all(1 <= n <= MOST_CLIENTS for n in self.clients)
+        transports = different(self.transport)
         whole = self.piece_size is None or SMALLEST_PIECE <= self.piece_size <= LARGEST_PIECE
         return [
             ("name", named, "letters, digits, '-', '_' and '.'"),
@@ -108,6 +115,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ("peer_down", rate(*self.peer_down), "rates above 0"),
             ("latency", duration(self.latency), "a duration from 0 to 1e9 s"),
             ("join_every", duration(self.join_every), "a duration from 0 to 1e9 s"),
+            ("transport", transports, f"some of {', '.join(get_args(Transport))}, each once"),
+            ("request_size", self.request_size is None or self.request_size > 0, "a size above 0"),
             ("connections", self.connections >= 1, "1 or more"),
             ("upload_slots", self.upload_slots >= 1, "1 or more"),
             ("speed", 0 < self.speed < math.inf, "a number above 0"),

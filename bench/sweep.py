@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from bench.errors import BenchError
-from bench.scenario import Scenario, ScenarioError, field_text, override_all
+from bench.scenario import Scenario, ScenarioError, field_text, override, override_all
 
 Sweep = Mapping[str, str | Sequence[object]]
 """For each field swept, the values it takes: a text with commas between them, or a sequence of what
@@ -15,6 +15,19 @@ Sweep = Mapping[str, str | Sequence[object]]
 
 NAMED = ("backends", "clients", "seed", "repeats")
 """The fields that every trial names itself by."""
+
+APART = {
+    "transport": "central",
+    "request_size": "central",
+    "piece_size": "p2p",
+    "connections": "p2p",
+    "upload_slots": "p2p",
+    "discovery": "p2p",
+}
+"""Fields that matter to one backend only. A sweep of one runs the other backend once."""
+
+ANY = "-"
+"""What a trial that such a field does not matter to has in its column."""
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +43,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """The fields whose values tell it from the other trials of a sweep."""
 
     def __str__(self) -> str:
-        values = (f"{field} = {field_text(self.scenario, field)}, " for field in self.swept)
+        case = labels(self, self.swept)
+        values = (f"{field} = {case[field]}, " for field in self.swept if case[field] != ANY)
         return f"{''.join(values)}{self.backend}, N = {self.clients}, seed {self.seed}"
 
 
@@ -50,10 +64,10 @@ class TrialFailed(BenchError):  # noqa: N818 - it reads as what happened
 
 
 def trials(scenario: Scenario, sweep: Sweep | None = None) -> list[Trial]:
-    """Return a trial for every swept value, backend, number of clients and repeat, in that order.
+    """Return a trial for every swept value, backend, transport, number of clients and repeat.
 
-    Several fields are swept as all their combinations; a trial that comes twice is run once.
-    Raises ScenarioError.
+    Several fields are swept as all their combinations; a trial that comes twice is run once. A
+    scenario's transports are a sweep where there are several. Raises ScenarioError.
     """
     values = {
         field: some.split(",") if isinstance(some, str) else list(some)
@@ -62,22 +76,25 @@ def trials(scenario: Scenario, sweep: Sweep | None = None) -> list[Trial]:
     for field, some in values.items():
         if not some:
             raise ScenarioError(f"{field}: nothing to sweep over; expected one value or more")
-    swept = tuple(field for field in values if field not in NAMED)
     cases = [
         override_all(scenario, dict(zip(values, chosen, strict=True)))
         for chosen in product(*values.values())
     ]
+    swept = [field for field in values if field not in NAMED]
+    if "transport" not in swept and any(len(case.transport) > 1 for case in cases):
+        swept.append("transport")
     plan = (
         Trial(
-            scenario=case,
+            scenario=one,
             backend=backend,
             clients=n,
             seed=case.seed + repeat,
             repeat=repeat,
-            swept=swept,
+            swept=tuple(swept),
         )
         for case in cases
         for backend in case.backends
+        for one in _by_transport(case, backend)
         for n in case.clients
         for repeat in range(case.repeats)
     )
@@ -85,6 +102,12 @@ def trials(scenario: Scenario, sweep: Sweep | None = None) -> list[Trial]:
     for trial in plan:
         unique.setdefault(tuple(labels(trial, swept).values()), trial)
     return list(unique.values())
+
+
+def _by_transport(case: Scenario, backend: str) -> list[Scenario]:
+    if APART["transport"] != backend:
+        return [case]
+    return [override(case, "transport", transport) for transport in case.transport]
 
 
 def labels(trial: Trial, swept: Sequence[str]) -> dict[str, Any]:
@@ -95,4 +118,12 @@ def labels(trial: Trial, swept: Sequence[str]) -> dict[str, Any]:
         "seed": trial.seed,
         "repeat": trial.repeat,
     }
-    return {field: field_text(trial.scenario, field) for field in swept} | key
+    return {
+        field: field_text(trial.scenario, field) if matters(field, trial.backend) else ANY
+        for field in swept
+    } | key
+
+
+def matters(field: str, backend: str) -> bool:
+    """Whether a backend's runs depend on a field."""
+    return APART.get(field, backend) == backend

@@ -297,6 +297,8 @@ def _run_row(trial: Trial, members: list[Member], ideal_s: float) -> dict[str, A
         "overhead_bytes": sum(client.host.meter.down_bytes for client in clients)
         - len(clients) * int(trial.scenario.transfer_size),
         "origin_up_bytes": origin.host.meter.up_bytes,
+        "origin_connections": origin.host.meter.accepted,
+        "origin_calls": origin.host.meter.calls.total(),
         "peer_up_bytes_mean": sum(sent) / len(sent),
         "peer_up_bytes_max": max(sent),
         "peer_up_gini": gini(sent),
@@ -313,7 +315,7 @@ def _node_row(member: Member) -> dict[str, Any]:
         "finish_s": member.finish_s,
         "up_bytes": meter.up_bytes,
         "down_bytes": meter.down_bytes,
-        "connections": len(meter.up_by_remote.keys() | meter.down_by_remote.keys()),
+        "neighbours": len(meter.up_by_remote.keys() | meter.down_by_remote.keys()),
     }
 
 

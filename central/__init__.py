@@ -1,5 +1,1 @@
-"""The client-server backend: a real HTTP server, and clients that fetch from it."""
-
-from central.backend import CentralBackend
-
-__all__ = ["CentralBackend"]
+"""The client-server backend: a server by HTTP, the persistent socket and TFTP, and its clients."""

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from central.download import Download
-from central.errors import TransferError
-from central.link import Link
-from host.files import PartialFile
+from central.channel import client as channel
+from central.config import ClientConfig
+from central.errors import LinkError, TransferError
+from central.http import client as http
+from central.landing import Landing
+from central.link import Link, Scheme
+from central.tftp import client as tftp
 from host.host import Host
+
+FETCH: Mapping[Scheme, Callable[[Host, Link, Landing, ClientConfig], Awaitable[None]]] = {
+    "http": http.fetch,
+    "socket": channel.fetch,
+    "tftp": tftp.fetch,
+}
 
 
 class Client:
     """A node that only fetches."""
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, config: ClientConfig | None = None) -> None:
         self._host = host
-        self._downloads: dict[str, Download] = {}
+        self._config = config or ClientConfig()
+        self._landings: dict[str, Landing] = {}
         self._fetching: dict[asyncio.Task[Path], Path] = {}
 
     async def publish(self, path: Path) -> str:
@@ -25,8 +36,14 @@ class Client:
         raise TypeError("a client fetches files; a server publishes them")
 
     async def fetch(self, link: str, directory: Path) -> Path:
-        """Fetch the file behind `link` into `directory`, whole and checked, and return its path."""
+        """Fetch the file behind `link` into `directory`, whole and checked, and return its path.
+
+        What has come is kept when it fails, and another fetch goes on with it.  Raises
+        CentralError.
+        """
         target = Link.parse(link)
+        if not target.name:
+            raise LinkError(f"{link!r} names no file; expected one behind the port")
         path = directory / target.name
         if path in self._fetching.values():
             raise TransferError(f"{target.name}: already being fetched into {directory}")
@@ -38,34 +55,28 @@ class Client:
             caller = asyncio.current_task()
             if caller is not None and caller.cancelling():
                 task.cancel()
+                await asyncio.wait([task])  # what has come is on its way to the disk
                 raise
             raise TransferError(f"{target.name}: closed before the file was whole") from None
         finally:
             self._fetching.pop(task, None)
 
     async def _fetch(self, link: Link, path: Path) -> Path:
-        part = PartialFile(path)
+        landing = await Landing.open(self._host, path, link, resume=self._config.resume)
+        self._landings[link.name] = landing
         try:
-            download = Download(self._host, link, part.file)
-            self._downloads[link.name] = download
-            try:
-                await self._connect(download, link)
-                await download.done
-            finally:
-                await download.close()
-            return await self._host.compute(part.commit)
+            await FETCH[link.scheme](self._host, link, landing, self._config)
+            return await landing.commit()
         finally:
-            part.discard()
-
-    async def _connect(self, download: Download, link: Link) -> None:
-        try:
-            await self._host.connect(lambda: download, link.address, link.port)
-        except OSError as error:
-            raise TransferError(f"{link.authority} does not answer: {error}") from None
+            await landing.close()
 
     def holdings(self) -> dict[str, tuple[int, int]]:
-        """Every file's (bytes here, bytes in all)."""
-        return {name: (file.received, file.size or 0) for name, file in self._downloads.items()}
+        """The (bytes here, bytes in all) of every file that a server has begun to give."""
+        return {
+            name: (file.received, file.size or 0)
+            for name, file in self._landings.items()
+            if file.received or file.size is not None
+        }
 
     async def close(self) -> None:
         """End the transfers under way."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Callable, Coroutine, Mapping
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Any, Literal, TypeVar
 
@@ -26,6 +27,10 @@ LATE_S = 0.1
 POLLS_WITHOUT_TIME = 2_000_000
 """Polls at one virtual instant after which the run counts as endless: an hour of 1 GiB at 16 KiB
 needs some hundred thousand."""
+
+
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""The date at which virtual time begins, so that what says the date says the same in every run."""
 
 
 class StuckError(RuntimeError):
@@ -143,6 +148,13 @@ class _ClockSelector(selectors.BaseSelector):
 
     def _stuck(self, what: str) -> StuckError:
         return StuckError(f"{what} at {self._loop.time():.6g} s\n{waiting(self._loop)}")
+
+
+def date(loop: asyncio.AbstractEventLoop) -> datetime:
+    """The date and time of day, in UTC, by the loop's clock."""
+    if isinstance(loop, VirtualLoop):
+        return EPOCH + timedelta(seconds=loop.time())
+    return datetime.now(UTC)
 
 
 def waiting(loop: asyncio.AbstractEventLoop) -> str:

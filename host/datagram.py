@@ -92,6 +92,8 @@ class DatagramEndpoint:
         self._taken = 0
         self._inbox: deque[tuple[bytes, Address]] = deque()
         self._arrival = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._drained.set()
         self._closed = self._released = False
         self._network.endpoints[self.sockname] = self
         loop = self._network.loop
@@ -107,7 +109,15 @@ class DatagramEndpoint:
             self.dropped += 1
             return
         self._out.append((bytes(data), addr))
+        self._drained.clear()
         self._up.wake(self._outgoing)
+
+    async def drained(self) -> None:
+        """Return when the uplink has taken all that was sent, as a sender blocks on its queue.
+
+        What is timed from then on is the path and the other end alone.
+        """
+        await self._drained.wait()
 
     async def recv(self) -> tuple[bytes, Address]:
         """The next datagram and its sender's address; TransportClosed when there will be none."""
@@ -117,6 +127,10 @@ class DatagramEndpoint:
             self._arrival.clear()
             await self._arrival.wait()
         return self._inbox.popleft()
+
+    def recv_now(self) -> tuple[bytes, Address] | None:
+        """The next datagram if one is here, and None if not."""
+        return self._inbox.popleft() if self._inbox else None
 
     def close(self) -> None:
         """Receive nothing more; the port is free when what was sent has arrived."""
@@ -135,6 +149,7 @@ class DatagramEndpoint:
         """Close at once; what is on its way is lost."""
         self.close()
         self._out.clear()
+        self._drained.set()
         self._under_way = 0
         self._release()
 
@@ -166,6 +181,8 @@ class DatagramEndpoint:
             return
         self._passed = 0
         self._out.popleft()
+        if not self._out:
+            self._drained.set()
         self._under_way += 1
         far = self._network.endpoints.get(address)
         loss = self._up.config.loss
@@ -227,7 +244,10 @@ class DatagramEndpoint:
 
     async def _read(self) -> None:
         while True:
-            data, address = await self._stream.recv()
+            try:
+                data, address = await self._stream.recv()
+            except OSError:  # an ICMP message about something sent before (ip(7))
+                continue
             if len(self._held) + len(self._inbox) >= self._limit:
                 self.dropped += 1
             else:

@@ -10,12 +10,14 @@ import os
 import socket
 import sys
 from collections.abc import Callable, Coroutine
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any, TypeVar
 from weakref import WeakSet
 
 import asyncio_dgram
 
+from host.clock import date
 from host.datagram import QUEUE_LIMIT, Address, DatagramEndpoint
 from host.link import LinkConfig
 from host.listener import Listener
@@ -72,6 +74,10 @@ class Host:
         return not self.network.virtual and all(
             link.unlimited and not link.latency for link in (self.up, self.down)
         )
+
+    def date(self) -> datetime:
+        """The date and time of day here, in UTC; virtual time has a date of its own."""
+        return date(self.loop)
 
     # ---- sockets
 
@@ -156,20 +162,29 @@ class Host:
     ) -> asyncio.Future[P]:
         """Put a transport between a connected socket and a protocol, `delay` seconds from now."""
         if wire is None and self.raw:
-            return self.spawn(self._hand_through(sock, factory), f"open {sock.remote}")
+            return self._hand_through(sock, factory)
         links = (self.up, self.down)
         stream = StreamTransport(self.loop, sock, factory, links, wire, side, self._lost)
         self._streams[stream] = None
         return stream.start(delay)
 
-    async def _hand_through(self, sock: MeteredSocket, factory: Callable[[], P]) -> P:
-        try:
-            transport, protocol = await self.loop.connect_accepted_socket(factory, sock)
-        except BaseException:
-            sock.close()
-            raise
-        self._raw.add(transport)
-        return protocol
+    def _hand_through(self, sock: MeteredSocket, factory: Callable[[], P]) -> asyncio.Future[P]:
+        async def connect() -> P:
+            try:
+                transport, protocol = await self.loop.connect_accepted_socket(factory, sock)
+            except BaseException:
+                sock.close()
+                raise
+            self._raw.add(transport)
+            return protocol
+
+        def settle(opening: asyncio.Task[P]) -> None:
+            if opening.cancelled():  # before its first step, perhaps
+                sock.close()
+
+        opening = self.spawn(connect(), f"open {sock.remote}")
+        opening.add_done_callback(settle)
+        return opening
 
     async def datagram(self, port: int = 0, queue_limit: int = QUEUE_LIMIT) -> DatagramEndpoint:
         """A bound datagram socket, as an asyncio-dgram stream over this host's links."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import resource
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 SPARE_DESCRIPTORS = 64
@@ -35,6 +36,14 @@ def ensure_descriptors(needed: int) -> None:
             f"this run needs about {needed:,} open descriptors and the system refuses ({error}): "
             "ask for fewer clients or connections"
         ) from None
+
+
+def raise_descriptors() -> None:
+    """Raise the soft limit to the hard one, for a program that serves as many as come."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some systems have no hard limit and still refuse to have no soft one.
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def ensure_space(directory: Path, needed: int) -> None:

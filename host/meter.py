@@ -1,15 +1,15 @@
-"""Counts the bytes that a host puts into and takes out of its sockets, at the socket.
+"""Counts what a host does with its sockets, at the socket: its bytes and its calls.
 
 Headers of TCP and IP are not in these counts, and neither is anything that is only queued.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 
 class Meter:
-    """Bytes sent and received by one host: in all, by remote host, and over time."""
+    """One host's bytes sent and received (in all, by remote host, over time), and socket calls."""
 
     def __init__(self, bucket_s: float = 1.0) -> None:
         self.bucket_s = bucket_s
@@ -20,6 +20,11 @@ class Meter:
         self.down_by_remote: defaultdict[str, int] = defaultdict(int)
         self.up_series: defaultdict[int, int] = defaultdict(int)
         self.down_series: defaultdict[int, int] = defaultdict(int)
+        self.calls: Counter[str] = Counter()
+        """Calls by name: socket, bind, listen, accept, connect, send, sendmsg, sendfile, recv,
+        sendto, recvfrom, shutdown, close; those that failed or found nothing included."""
+        self.accepted = 0
+        """Connections that `accept` returned."""
 
     def sent(self, remote: str, size: int, now: float) -> None:
         """`size` bytes went into a socket towards the host `remote` at time `now`."""

@@ -83,10 +83,17 @@ class Shaper:
     def _free(self, when: float) -> None:
         """The wire was free at `when`; the timer that says so may have been late."""
         # What is offered in answer would have been there in time, had the timer not been late.
-        self._free_since = max(when, self._loop.time() - LATE_S)
+        now = self._loop.time()
+        self._free_since = max(when, now - LATE_S)
         try:
             self._serve(self._free_since)
             if self.on_idle is not None and not self._bulk_busy and not self._short_busy:
                 self.on_idle()
         finally:
-            self._free_since = None
+            if self._free_since < now:
+                self._loop.call_soon(self._forget)  # a task that waited has its step before this
+            else:
+                self._free_since = None
+
+    def _forget(self) -> None:
+        self._free_since = None

@@ -1,4 +1,4 @@
-"""Sockets that count their bytes and, where asked, record every call made on them.
+"""Sockets that count their bytes and calls and, where asked, record every call made on them.
 
 They subclass `socket.socket`, so the standard event loop uses them like any other, and what is
 counted is what the kernel took or gave (socket(2), send(2), recv(2)).
@@ -7,6 +7,7 @@ counted is what the kernel took or gave (socket(2), send(2), recv(2)).
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
 from collections.abc import Callable
@@ -24,7 +25,7 @@ def reset_on_close(sock: socket.socket) -> None:
 
 
 class MeteredSocket(socket.socket):
-    """A non-blocking socket whose bytes are counted on its host's meter."""
+    """A non-blocking socket whose bytes and calls are counted on its host's meter."""
 
     meter: Meter
     clock: Callable[[], float]
@@ -40,7 +41,12 @@ class MeteredSocket(socket.socket):
         """A new socket of the given kind; `clock` gives the loop's time."""
         sock = cls(socket.AF_INET, kind)
         sock._adopt(meter, clock, **extra)
+        sock._made()
         return sock
+
+    def _made(self) -> None:
+        """This socket is a new one, not one that was accepted."""
+        self.meter.calls["socket"] += 1
 
     def _adopt(self, meter: Meter, clock: Callable[[], float], **extra: Any) -> None:
         self.meter = meter
@@ -52,15 +58,33 @@ class MeteredSocket(socket.socket):
     def _extra(self) -> dict[str, Any]:
         return {}
 
+    def sendfile_from(self, file: int, offset: int, size: int) -> int:
+        """Have the kernel send bytes of an open file (sendfile(2)); returns how many it took."""
+        self.meter.calls["sendfile"] += 1
+        sent = os.sendfile(self.fileno(), file, offset, size)
+        self.meter.sent(self.remote, sent, self.clock())
+        return sent
+
     def sent_file(self, size: int) -> None:
-        """Count bytes that went from a file into this socket without passing through Python."""
+        """Count bytes that somebody else had the kernel send from a file."""
+        self.meter.calls["sendfile"] += 1
         self.meter.sent(self.remote, size, self.clock())
 
+    def bind(self, address: Any) -> None:
+        self.meter.calls["bind"] += 1
+        super().bind(address)
+
+    def listen(self, backlog: int = 1024, /) -> None:
+        self.meter.calls["listen"] += 1
+        super().listen(backlog)
+
     def accept(self) -> tuple[MeteredSocket, Any]:
+        self.meter.calls["accept"] += 1
         descriptor, address = self._accept()  # type: ignore[attr-defined]
         sock = type(self)(self.family, self.type, self.proto, fileno=descriptor)
         sock._adopt(self.meter, self.clock, **self._extra())
         sock.remote, sock._caller = address[0], address
+        self.meter.accepted += 1
         return sock, address
 
     def getpeername(self) -> Any:
@@ -73,38 +97,54 @@ class MeteredSocket(socket.socket):
             return self._caller
 
     def connect(self, address: Any) -> None:
+        self.meter.calls["connect"] += 1
         self.remote = address[0]
         super().connect(address)
 
     def send(self, data: Any, flags: int = 0, /) -> int:
+        self.meter.calls["send"] += 1
         size = super().send(data, flags)
         self.meter.sent(self.remote, size, self.clock())
         return size
 
     def sendmsg(self, buffers: Any, *rest: Any) -> int:
+        self.meter.calls["sendmsg"] += 1
         size = super().sendmsg(buffers, *rest)
         self.meter.sent(self.remote, size, self.clock())
         return size
 
     def recv(self, size: int, flags: int = 0, /) -> bytes:
+        self.meter.calls["recv"] += 1
         data = super().recv(size, flags)
         self.meter.received(self.remote, len(data), self.clock())
         return data
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        self.meter.calls["recv"] += 1
         size = super().recv_into(buffer, nbytes, flags)
         self.meter.received(self.remote, size, self.clock())
         return size
 
     def sendto(self, data: Any, *rest: Any) -> int:
+        self.meter.calls["sendto"] += 1
         size = super().sendto(data, *rest)
         self.meter.sent(rest[-1][0], size, self.clock())
         return size
 
     def recvfrom(self, size: int, flags: int = 0, /) -> tuple[bytes, Any]:
+        self.meter.calls["recvfrom"] += 1
         data, address = super().recvfrom(size, flags)
         self.meter.received(address[0], len(data), self.clock())
         return data, address
+
+    def shutdown(self, how: int) -> None:
+        self.meter.calls["shutdown"] += 1
+        super().shutdown(how)
+
+    def close(self) -> None:
+        if self.fileno() >= 0:
+            self.meter.calls["close"] += 1
+        super().close()
 
 
 class TracedSocket(MeteredSocket):
@@ -115,8 +155,9 @@ class TracedSocket(MeteredSocket):
     def _adopt(self, meter: Meter, clock: Callable[[], float], **extra: Any) -> None:
         self.trace = extra["trace"]
         super()._adopt(meter, clock)
-        if self.five_tuple()[4]:
-            return
+
+    def _made(self) -> None:
+        super()._made()
         kind = "SOCK_STREAM" if self.type == socket.SOCK_STREAM else "SOCK_DGRAM"
         self._note("socket", f"AF_INET, {kind}", str(self.fileno()))
 
@@ -190,9 +231,16 @@ class TracedSocket(MeteredSocket):
             "sendmsg", f"{size} B", lambda: super(TracedSocket, self).sendmsg(buffers, *rest)
         )
 
+    def sendfile_from(self, file: int, offset: int, size: int) -> int:
+        return self._record(
+            "sendfile",
+            f"{size} B",
+            lambda: super(TracedSocket, self).sendfile_from(file, offset, size),
+        )
+
     def sent_file(self, size: int) -> None:
         super().sent_file(size)
-        self._note("sendfile", "", str(size))
+        self._note("sendfile", f"{size} B", str(size))
 
     def getsockopt(self, *what: Any) -> Any:
         value = super().getsockopt(*what)

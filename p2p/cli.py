@@ -1,21 +1,17 @@
 """The program `p2p`: answers signals before it takes the time to import its commands."""
 
-import io
 import sys
 
-from p2p.command import interrupt
+from p2p.command.program import P2P
 
 
 def main() -> None:
     """Run the command line; every error is one line on stderr, with an exit code of its own."""
-    interrupt.answer()
+    P2P.answer()
     # Here and not above: an import of a tenth of a second can be interrupted too.
-    from p2p.command.app import execute
+    from p2p.command.app import run_command
 
-    # The name of a folder need not be UTF-8, and comes out as it is.
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="surrogateescape")
-    sys.exit(execute())
+    sys.exit(run_command())
 
 
 if __name__ == "__main__":

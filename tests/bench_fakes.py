@@ -29,6 +29,8 @@ def result_of(trial: Trial, finish_s: float | None = None) -> TrialResult:
         "bound_s": bound_s,
         "efficiency": bound_s / finish_s if bound_s else float("nan"),
         "origin_up_bytes": size * trial.clients,
+        "origin_connections": trial.clients,
+        "origin_calls": 10 * trial.clients,
         "overhead_bytes": 0,
         "peer_up_bytes_mean": 0.0,
         "peer_up_bytes_max": 0,
@@ -38,7 +40,7 @@ def result_of(trial: Trial, finish_s: float | None = None) -> TrialResult:
         "cpu_s": 0.125,
         "rss_bytes": 1 << 20,
     }
-    node = {"join_s": 0.0, "down_bytes": 0, "up_bytes": 0, "connections": 1}
+    node = {"join_s": 0.0, "down_bytes": 0, "up_bytes": 0, "neighbours": 1}
     origin = node | {"node": "origin", "role": "origin", "finish_s": float("nan")}
     clients = [node | {"node": name, "role": "client", "finish_s": finish_s} for name in names]
     sample = {"node": "origin", "t_s": 0.0, "bucket_s": 1.0, "up_bytes": size, "down_bytes": 0}

@@ -1,6 +1,5 @@
 """Results from a fluid model with some noise, and axes to draw them on, for tests of pictures."""
 
-import itertools
 import math
 from typing import Any
 
@@ -12,12 +11,16 @@ from matplotlib.text import Text
 
 from bench.plots.style import SIZE, roomy
 from bench.results import Results
-from bench.scenario import Scenario, override_all
+from bench.scenario import Scenario
+from bench.sweep import labels, trials
 from bench.theory import bound
 from host.quantities import Rate, Size
 
 MIB = 2**20
 HOUR = 3600.0
+OVERHEAD = {"http": 12_000, "http-close": 14_000, "socket": 1_300, "tftp": 11_752}
+CONNECTIONS = {"http": 1, "http-close": 64, "socket": 1, "tftp": 0}
+"""Of each client, by transport."""
 UNLIMITED = Rate(math.inf)
 
 
@@ -37,18 +40,14 @@ def kurose_ross(**changes: Any) -> Scenario:
 def measured(scenario: Scenario, sweep: dict[str, list[str]] | None = None) -> Results:
     """Frames as the runs of a scenario leave them, from a fluid model with some noise."""
     rows: dict[str, list[dict[str, Any]]] = {"runs": [], "nodes": [], "samples": [], "edges": []}
-    fields = sweep or {}
-    for values in itertools.product(*fields.values()):
-        swept = dict(zip(fields, values, strict=True))
-        case = override_all(scenario, swept)
-        for backend, clients, repeat in itertools.product(
-            case.backends, case.clients, range(case.repeats)
-        ):
-            key = {"backend": backend, "clients": clients, "seed": 1 + repeat, "repeat": repeat}
-            for frame, made in one_run(case, backend, clients, repeat).items():
-                rows[frame] += [swept | key | row for row in made]
+    plan = trials(scenario, sweep)
+    swept = plan[0].swept
+    for trial in plan:
+        run = one_run(trial.scenario, trial.backend, trial.clients, trial.repeat)
+        for frame, made in run.items():
+            rows[frame] += [labels(trial, swept) | row for row in made]
     frames = {name: pd.DataFrame(made) for name, made in rows.items()}
-    return Results(scenario=scenario, meta={"sweep": fields}, **frames)
+    return Results(scenario=scenario, meta={"sweep": dict.fromkeys(swept)}, **frames)
 
 
 def one_run(
@@ -69,7 +68,10 @@ def one_run(
         "file_bytes": size,
         "finish_s": finish,
         "bound_s": least,
+        "overhead_bytes": OVERHEAD[scenario.transport[0]] * clients,
         "origin_up_bytes": sent["origin"],
+        "origin_connections": CONNECTIONS[scenario.transport[0]] * clients,
+        "origin_calls": 1000 * clients,
         "peer_up_bytes_mean": float(np.mean(up)),
         "peer_up_bytes_max": max(up),
     }

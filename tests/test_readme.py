@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from programs import needs
 
 import bench
 from bench.catalogue import find, names
@@ -26,6 +27,7 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 COMMANDS = "".join(text for kind, text in BLOCKS if kind == "sh").splitlines()
 FIRST = "results/first"
+CENTRAL = [sys.executable, "-m", "central.cli"]
 
 # The `bench` of the README's commands. All runs but the first have little to move and draw nothing.
 BENCH = f"""
@@ -90,7 +92,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_command_is_checked_here() -> None:
-    assert {line.split()[0] for line in COMMANDS} == {"make", "bench", "p2p", "pip", "jupyter"}
+    checked = {"make", "bench", "central", "curl", "p2p", "pip", "jupyter"}
+    assert {line.split()[0] for line in COMMANDS} == checked
     assert {kind for kind, _ in BLOCKS} == {"", "sh", "python"}
 
 
@@ -140,6 +143,63 @@ def test_one_terminal_shares_and_another_gets(tmp_path: Path) -> None:
     assert copy.read_bytes() == (tmp_path / "album" / "song").read_bytes()
 
 
+def test_one_terminal_serves_and_another_gets(tmp_path: Path) -> None:
+    """The commands of `central` in their order, with free ports for those that they name."""
+    (tmp_path / "album").mkdir()
+    song = bytes(range(256)) * 300
+    (tmp_path / "album" / "song").write_bytes(song)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as one,
+        socket.create_server(("127.0.0.1", 0)) as two,
+        socket.create_server(("127.0.0.1", 0)) as three,
+    ):
+        ports = [str(probe.getsockname()[1]) for probe in (one, two, three)]
+
+    def words(line: str) -> list[str]:
+        for protocol, used, port in zip(
+            ("http", "socket", "tftp"), ("8080", "8081", "8069"), ports, strict=True
+        ):
+            line = line.replace(f"--protocol {protocol}", f"--protocol {protocol}:{port}")
+            line = line.replace(f":{used}/", f":{port}/")
+        program, *rest = shlex.split(line)
+        return [needs("curl"), *rest] if program == "curl" else [*CENTRAL, *rest]
+
+    run = functools.partial(subprocess.run, cwd=tmp_path, check=True, stdout=subprocess.PIPE)
+    serve, listing, get, again, grant, guarded, tokens, revoke = map(words, commands("central"))
+    (curl,) = map(words, commands("curl"))
+    with subprocess.Popen([*serve, "--quiet"], cwd=tmp_path, stdout=subprocess.PIPE) as serving:
+        try:
+            urls = [serving.stdout.readline().decode() for _ in ports]
+            schemes = ("http", "socket", "tftp")
+            assert urls == [
+                f"{scheme}://127.0.0.1:{port}/\n"
+                for scheme, port in zip(schemes, ports, strict=True)
+            ]
+            assert b"song" in run(listing).stdout
+            for command in (get, again):
+                assert run(command).stdout == b"copies/song\n"
+                assert (tmp_path / "copies" / "song").read_bytes() == song
+            run([*curl, "--silent"])
+            assert (tmp_path / "start").read_bytes() == song[:100]
+        finally:
+            serving.terminate()
+    assert serving.returncode == 0
+    token = run(grant).stdout.decode().strip()
+    assert token.startswith("fsl_")
+    guarded += ["--protocol", f"http:{ports[0]}", "--quiet"]
+    with subprocess.Popen(guarded, cwd=tmp_path, stdout=subprocess.PIPE) as serving:
+        try:
+            serving.stdout.readline()
+            assert b"alice" in run(tokens).stdout
+            get.append("--force")
+            refused = subprocess.run(get, cwd=tmp_path, capture_output=True)
+            assert (refused.returncode, refused.stdout) == (4, b"")
+            assert run(get, env=os.environ | {"CENTRAL_TOKEN": token}).stdout == b"copies/song\n"
+            run(revoke)
+        finally:
+            serving.terminate()
+
+
 def test_what_it_links_to_is_there() -> None:
     for place in re.findall(r"\]\((?!http)([^)]+)\)", README):
         assert (PROJECT / place).exists(), place
@@ -150,8 +210,9 @@ def test_the_commands_leave_what_the_tables_say(folder: Path) -> None:
     kept = {path.name for path in (folder / FIRST).iterdir()}
     frames = {quoted(row[0])[0] for row in table("file")}
     drawn = {f"{quoted(row[0])[0]}.{kind}" for row in table("picture") for kind in ("png", "svg")}
-    assert kept == frames | drawn | {"scenario.toml", "meta.json"}
     assert drawn == {f"{name}.{kind}" for name in PICTURES for kind in ("png", "svg")}
+    compared = {f"transports.{kind}" for kind in ("png", "svg")}
+    assert kept == frames | (drawn - compared) | {"scenario.toml", "meta.json"}
     assert len(list((folder / "results").iterdir())) == len(commands("bench run"))
     records = json.loads((folder / "runs.json").read_text())
     assert [record["backend"] for record in records] == ["central", "p2p"]

@@ -1,4 +1,7 @@
-"""The pictures of a run: each draws one set of results on one matplotlib Axes."""
+"""The pictures of a run: each draws one set of results on one matplotlib Axes.
+
+One that wants several panels insets them into its Axes.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from bench.plots.load import load
 from bench.plots.origin_uplink import origin_uplink
 from bench.plots.overlay import overlay
 from bench.plots.style import DPI, SIZE, roomy
+from bench.plots.transports import several_transports, transports
 from bench.plots.who_carried import who_carried
 
 if TYPE_CHECKING:
@@ -26,14 +30,26 @@ PICTURES: dict[str, Callable[..., Axes]] = {
     "origin_uplink": origin_uplink,
     "completion_cdf": completion_cdf,
     "overlay": overlay,
+    "transports": transports,
 }
+ONLY_WHERE: dict[str, Callable[[Frames], bool]] = {"transports": several_transports}
+"""Whether results have what a picture is about; those that are not named here fit all."""
+
+
+def pictures(results: Frames) -> dict[str, Callable[..., Axes]]:
+    """The pictures that these results can be drawn as."""
+    return {
+        title: draw
+        for title, draw in PICTURES.items()
+        if title not in ONLY_WHERE or ONLY_WHERE[title](results)
+    }
 
 
 def draw_all(results: Frames, directory: Path) -> list[Path]:
-    """Write every picture as PNG and SVG into a directory, which is made; return the files.
+    """Write the pictures of some results as PNG and SVG into a directory, which is made.
 
-    The figures are not pyplot's, so none stays open. Without a finished run nothing is written.
-    The same frames give the same SVG, byte for byte. Raises BenchError.
+    Returns the files. The figures are not pyplot's, so none stays open. Without a finished run
+    nothing is written. The same frames give the same SVG, byte for byte. Raises BenchError.
     """
     try:
         return _draw_all(results, directory)
@@ -57,7 +73,7 @@ def _draw_all(results: Frames, directory: Path) -> list[Path]:
         return []
     directory.mkdir(parents=True, exist_ok=True)
     written = []
-    for title, draw in PICTURES.items():
+    for title, draw in pictures(results).items():
         figure = Figure(figsize=SIZE, layout=roomy(), facecolor="white")
         draw(results, figure.subplots())
         png, svg = directory / f"{title}.png", directory / f"{title}.svg"

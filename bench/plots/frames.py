@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from bench.scenario import Scenario, override_all
+from bench.sweep import ANY, matters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
 KEY = ("backend", "clients", "seed", "repeat")
 """Columns that tell runs apart without a sweep; a sweep of one of them adds no variant."""
 Variant = dict[str, str]
-"""One combination of swept values: field -> value as people write it; {} without a sweep."""
+"""One combination of swept values: field -> value as people write it; {} without a sweep.
+
+It has no fields that do not matter to the backend whose runs they are.
+"""
 
 
 class Frames(Protocol):
@@ -68,14 +73,16 @@ class Shown:
         return list(self.nodes.loc[self.nodes["role"] == "origin", "node"])
 
 
-def variants(results: Frames) -> list[Variant]:
-    """Every combination of swept values that has a run, in the order of the runs frame."""
+def variants(results: Frames, backend: str | None = None) -> list[Variant]:
+    """Every combination of swept values that has a run (of a backend), in the runs' order."""
     fields = [field for field in results.meta.get("sweep", {}) if field not in KEY]
     if not fields:
         return [{}]
-    rows = results.runs[fields].drop_duplicates()
+    runs = results.runs if backend is None else pick(results.runs, backend=backend)
+    rows = runs[fields].drop_duplicates().to_numpy()
     return [
-        {f: str(value) for f, value in zip(fields, row, strict=True)} for row in rows.to_numpy()
+        {f: str(value) for f, value in zip(fields, row, strict=True) if value != ANY}
+        for row in rows
     ]
 
 
@@ -93,11 +100,11 @@ def backends(results: Frames) -> list[str]:
 
 def series(results: Frames) -> Iterator[tuple[str, int, Variant, DataFrame]]:
     """(backend, number of the variant, variant, its runs) for every curve over N."""
+    numbered = variants(results)
     for backend in backends(results):
-        for number, variant in enumerate(variants(results)):
+        for variant in variants(results, backend):
             rows = pick(results.runs, backend=backend, **variant)
-            if len(rows):
-                yield backend, number, variant, rows
+            yield backend, numbered.index(variant), variant, rows
 
 
 def pick(frame: DataFrame, **values: object) -> DataFrame:
@@ -108,20 +115,39 @@ def pick(frame: DataFrame, **values: object) -> DataFrame:
     return frame
 
 
+def first_variant(results: Frames) -> Variant:
+    """The first value that each field is swept with."""
+    first: Variant = {}
+    for variant in variants(results):
+        first = variant | first
+    return first
+
+
+def of_variant(runs: DataFrame, backend: str, variant: Variant) -> DataFrame:
+    """A backend's runs with the values of a variant that matter to it."""
+    own = {field: value for field, value in variant.items() if matters(field, backend)}
+    return pick(runs, backend=backend, **own)
+
+
+def most_met(groups: Iterable[DataFrame]) -> list[int]:
+    """The numbers of clients that the most of these groups of runs have, rising."""
+    met = Counter(int(n) for rows in groups for n in rows["clients"].unique())
+    return sorted(n for n, groups_met in met.items() if groups_met == max(met.values()))
+
+
 def shown(results: Frames) -> list[Shown]:
     """One run a backend: the largest N that most backends finished, first variant, first repeat."""
-    variant = variants(results)[0]
-    runs = pick(results.runs, **variant)
-    met = runs.groupby("clients")["backend"].nunique()
-    clients = int(met[met == met.max()].index.max())
-    scenario = override_all(results.scenario, variant)
+    first = first_variant(results)
+    runs = {backend: of_variant(results.runs, backend, first) for backend in backends(results)}
+    clients = most_met(runs.values())[-1]
+    scenario = override_all(results.scenario, first)
     chosen = []
-    for backend in backends(results):
-        rows = pick(runs, backend=backend, clients=clients)
+    for backend, finished in runs.items():
+        rows = pick(finished, clients=clients)
         if rows.empty:
             continue
         run = rows.sort_values(["seed", "repeat"]).iloc[0]
-        key = {field: run[field] for field in (*KEY, *variant)}
+        key = {field: run[field] for field in (*KEY, *first)}
         chosen.append(
             Shown(
                 backend=backend,
@@ -138,7 +164,7 @@ def shown(results: Frames) -> list[Shown]:
 
 def headed(headline: str, results: Frames) -> tuple[str, str]:
     """(headline with the N that `shown` chose, note on what else it left out, maybe empty)."""
-    first = variants(results)[0]
+    first = first_variant(results)
     notes = [f"first variant: {words(first)}"] if first else []
     if len(results.runs[["seed", "repeat"]].drop_duplicates()) > 1:
         notes.append("first repeat")

@@ -200,6 +200,8 @@ def key(results: Frames) -> list[Any]:
         Line2D([], [], linewidth=6, color=colour(b), label=name(b)) for b in backends(results)
     ]
     for order, variant in enumerate(variants(results)):
+        if not variant:
+            continue  # of a backend that nothing swept matters to: its colour is enough
         entries.append(
             Line2D(
                 [],

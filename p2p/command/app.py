@@ -1,35 +1,31 @@
 """The commands of `p2p`: make torrents, look into them, share and get what they describe."""
 
-import os
-import signal
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from host.program.arguments import ArgumentError
+from host.program.execution import CORRUPT, DISK, FAILED, NOT_FOUND, USAGE, execute
+from host.program.options import AsJson, DownLimit, Quiet, UpLimit, option
+from host.program.session import run
 from host.quantities import Duration, Size
-from p2p.command import arguments, interrupt, session
-from p2p.command.arguments import ArgumentError, LinkSelection, Selection
+from p2p.command import arguments, session
+from p2p.command.arguments import LinkSelection, Selection
 from p2p.command.options import (
-    AsJson,
     Bootstrap,
     Chosen,
-    DownLimit,
     ListenAt,
     NoDht,
     Peers,
-    Quiet,
     SeedRatio,
     Source,
-    UpLimit,
     Wanted,
     access_of,
-    option,
 )
-from p2p.command.session import run
+from p2p.command.program import P2P
 from p2p.command.show import lines, record
-from p2p.command.status import Output, output, say
+from p2p.command.status import Output, output
 from p2p.command.torrents import (
     described,
     existing,
@@ -50,7 +46,14 @@ from p2p.errors import (
 from p2p.magnet import Magnet
 from p2p.metainfo import Metainfo
 
-FAILED, USAGE, NOT_FOUND, CORRUPT, DISK = 1, 2, 3, 5, 6
+CODES: dict[type[Exception], int] = {
+    MagnetError: USAGE,
+    NotFoundError: NOT_FOUND,
+    MetainfoError: CORRUPT,
+    CorruptError: CORRUPT,
+    DiskError: DISK,
+    P2PError: FAILED,
+}
 
 EXIT_CODES = """\b
 Exit codes:
@@ -121,7 +124,7 @@ def show(wanted: Wanted, as_json: AsJson = False) -> None:
     Files are numbered as `p2p get --select` takes them.
     """
     found = read(wanted)
-    Output(as_json=as_json).result("\n".join(lines(found)), "shown", **record(found))
+    Output(P2P, as_json=as_json).result("\n".join(lines(found)), "shown", **record(found))
 
 
 @app.command(epilog=f"{PROGRESS}\n\n{EXIT_CODES}")
@@ -233,53 +236,6 @@ def _selection(
     return None
 
 
-def _code(error: P2PError) -> int:
-    """The exit code for an error; one of the disk is also a plain OSError."""
-    if isinstance(error, ArgumentError | MagnetError):
-        return USAGE
-    if isinstance(error, NotFoundError):
-        return NOT_FOUND
-    if isinstance(error, MetainfoError | CorruptError):
-        return CORRUPT
-    return DISK if isinstance(error, DiskError) else FAILED
-
-
-def _fail(line: str, code: int) -> int:
-    say(line)
-    return code
-
-
-def execute() -> int:
-    """Run the command that the program was called with, and return its exit code.
-
-    Every error that a user can meet is one line on stderr.
-    """
-    group = typer.main.get_command(app)
-    try:
-        try:
-            # What is open is closed on the way out.
-            interrupt.handle(signal.default_int_handler)
-            # Not by calling it: that would take interrupts and broken pipes for its own.
-            with group.make_context("p2p", sys.argv[1:]) as context:
-                group.invoke(context)
-        finally:
-            interrupt.handle(interrupt.leave)
-    except typer.Exit as end:
-        return end.exit_code
-    except P2PError as error:
-        return _fail(str(error), _code(error))
-    except BrokenPipeError:
-        # Who read our output has gone, as `head` does; what is left in the buffer has no reader.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return interrupt.EXIT_CODE
-    except OSError as error:
-        where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}", DISK)
-    except KeyboardInterrupt:
-        return _fail(interrupt.LINE, interrupt.EXIT_CODE)
-    except Exception as error:
-        # What typer refuses: the class moves from version to version.
-        if not hasattr(error, "format_message"):
-            raise
-        return _fail(error.format_message(), USAGE)
-    return 0
+def run_command() -> int:
+    """Run the command that the program was called with, and return its exit code."""
+    return execute(app, P2P, CODES)

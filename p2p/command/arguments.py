@@ -1,91 +1,24 @@
-"""What the words of a command line mean: addresses, numbers and patterns that choose files."""
+"""What the words mean that only `p2p` takes: numbers and patterns that choose files."""
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import NamedTuple
 
-from host.quantities import Rate, Size
+from host.program.arguments import ArgumentError
+from host.quantities import Size
 from p2p.errors import P2PError
 from p2p.metainfo import MAX_PIECE_LENGTH, Metainfo
 from p2p.wire import BLOCK
 
 _NUMBERS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", re.ASCII)
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}")  # of a host: RFC 1035, section 2.3.4
 
 
-class ArgumentError(P2PError):
-    """Something on the command line that cannot be used as it is."""
-
-
-class HostPort(NamedTuple):
-    """Where somebody listens."""
-
-    host: str
-    """A name or an IPv4 address."""
-    port: int
-
-
-@dataclass(frozen=True)
-class Listen:
-    """Where to listen."""
-
-    address: str = "127.0.0.1"
-    port: int | None = None
-    """None: the first of BitTorrent's usual ports that is free."""
-
-    @property
-    def wildcard(self) -> bool:
-        """True for all of this computer's addresses, none of which is one to give to others."""
-        return ipaddress.IPv4Address(self.address).is_unspecified
-
-    def reaches(self, address: str) -> bool:
-        """False where a socket bound here cannot get: from loopback to another computer."""
-        return (
-            not ipaddress.IPv4Address(self.address).is_loopback
-            or ipaddress.IPv4Address(address).is_loopback
-        )
-
-
-def listen(text: str) -> Listen:
-    """Read `ADDRESS` or `ADDRESS:PORT`. Raises ArgumentError."""
-    address, colon, port = text.partition(":")
-    try:
-        ipaddress.IPv4Address(address)
-    except ValueError:
-        raise ArgumentError(
-            f"{text!r} is no place to listen at; expected an IPv4 address of this computer, or "
-            "0.0.0.0 for all of them, with or without :PORT"
-        ) from None
-    return Listen(address, _port(text, port, lowest=0) if colon else None)
-
-
-def host_port(text: str) -> HostPort:
-    """Read `HOST:PORT`; the host is a name or an IPv4 address. Raises ArgumentError."""
-    host, _, port = text.rpartition(":")
-    if not _NAME.fullmatch(host):
-        raise ArgumentError(f"{text!r} is no address; expected HOST:PORT")
-    return HostPort(host, _port(text, port, lowest=1))
-
-
-def _port(text: str, digits: str, lowest: int) -> int:
-    port = int(digits) if re.fullmatch("[0-9]{1,5}", digits, re.ASCII) else -1
-    if not lowest <= port < 65536:
-        raise ArgumentError(f"{text!r}: expected a port from {lowest} to 65535 after the colon")
-    return port
-
-
-def link_rate(text: str) -> Rate:
-    """Read a rate that a link can have. Raises ArgumentError or QuantityError."""
-    rate = Rate.parse(text)
-    if not rate > 0:
-        raise ArgumentError(f"{text!r}: expected more than nothing, or 'unlimited'")
-    return rate
+class SelectionError(ArgumentError, P2PError):
+    """Files of a torrent that cannot be chosen; also said by the transfer that learns of it."""
 
 
 def ratio(text: str) -> float:
@@ -121,7 +54,7 @@ class Selection:
     words: tuple[str, ...]
 
     def __call__(self, metainfo: Metainfo) -> frozenset[int]:
-        """The indices. Raises ArgumentError when a word stands for no file."""
+        """The indices. Raises SelectionError when a word stands for no file."""
         return frozenset(index for word in self.words for index in _chosen(word, metainfo))
 
 
@@ -136,7 +69,7 @@ class LinkSelection:
     """First and last index of each run of files, from 0, as in `Magnet.select`."""
 
     def __call__(self, metainfo: Metainfo) -> frozenset[int]:
-        """The indices. Raises ArgumentError when none of them is a file's."""
+        """The indices. Raises SelectionError when none of them is a file's."""
         past = len(metainfo.files)
         found = frozenset(
             index
@@ -145,7 +78,7 @@ class LinkSelection:
             if not metainfo.files[index].padding
         )
         if not found:
-            raise ArgumentError(
+            raise SelectionError(
                 "the link selects (so=) no file that the torrent has; --select chooses others"
             )
         return found
@@ -157,12 +90,12 @@ def _chosen(word: str, metainfo: Metainfo) -> Iterable[int]:
         for match in filter(None, parts):
             first, last = int(match[1]), int(match[2] or match[1])
             if not 1 <= first <= last <= len(metainfo.files):
-                raise ArgumentError(
+                raise SelectionError(
                     f"--select {match[0]}: the torrent has files 1 to {len(metainfo.files)}"
                 )
             numbered = [n for n in range(first - 1, last) if not metainfo.files[n].padding]
             if not numbered:
-                raise ArgumentError(
+                raise SelectionError(
                     f"--select {match[0]}: only padding between files, nothing to get (BEP 47)"
                 )
             yield from numbered
@@ -174,5 +107,5 @@ def _chosen(word: str, metainfo: Metainfo) -> Iterable[int]:
         and any(fnmatchcase("/".join(path), word) for path in (file.path, file.path[1:]))
     ]
     if not found:
-        raise ArgumentError(f"--select {word}: no file of the torrent is called so")
+        raise SelectionError(f"--select {word}: no file of the torrent is called so")
     yield from found

@@ -1,38 +1,15 @@
 """The options that several commands of `p2p` take, and what they make of this computer."""
 
 import math
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
-from host.quantities import QuantityError, Rate
+from host.program.arguments import ArgumentError, HostPort, Listen, host_port, listen
+from host.program.options import RateOption, option
 from p2p.command import arguments
-from p2p.command.arguments import ArgumentError, HostPort, Listen
 from p2p.command.session import PATIENCE_S, Access
-
-T = TypeVar("T")
-
-
-def _read_by(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """The parser as typer wants it: what is wrong is said with the option's name."""
-
-    def convert(text: str) -> T:
-        try:
-            return parse(text)
-        except (QuantityError, ArgumentError) as error:
-            raise typer.BadParameter(str(error)) from None
-
-    return convert
-
-
-def option(name: str, metavar: str, help_: str, parse: Callable[[str], Any] = str) -> Any:
-    """An option whose text is read by `parse`, which raises ArgumentError or QuantityError."""
-    return typer.Option(
-        f"--{name}", metavar=metavar, help=help_, parser=_read_by(parse), show_default=False
-    )
-
 
 Source = Annotated[Path, typer.Argument(metavar="FILE|DIR", help="What the torrent is to hold.")]
 Wanted = Annotated[
@@ -48,17 +25,6 @@ Chosen = Annotated[
         "the last file passed over), or all.",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, an object a line.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no notes.")]
-RateOption = Rate | None
-UpLimit = Annotated[
-    RateOption,
-    option("up-limit", "RATE", "Send no faster, e.g. '10 Mbit/s'.", arguments.link_rate),
-]
-DownLimit = Annotated[
-    RateOption,
-    option("down-limit", "RATE", "Receive no faster, e.g. '4 MiB/s'.", arguments.link_rate),
-]
 ListenAt = Annotated[
     Listen | None,
     option(
@@ -66,19 +32,17 @@ ListenAt = Annotated[
         "ADDRESS[:PORT]",
         "Where to listen and call from; 0.0.0.0 is every address of this computer. Without it "
         "127.0.0.1, which nobody else reaches, and the first free port of 6881 to 6889.",
-        arguments.listen,
+        listen,
     ),
 ]
 Bootstrap = Annotated[
     list[HostPort] | None,
-    option(
-        "dht-bootstrap", "HOST:PORT", "A DHT node to begin with; repeatable.", arguments.host_port
-    ),
+    option("dht-bootstrap", "HOST:PORT", "A DHT node to begin with; repeatable.", host_port),
 ]
 NoDht = Annotated[bool, typer.Option("--no-dht", help="Find peers without the DHT.")]
 Peers = Annotated[
     list[HostPort] | None,
-    option("peer", "HOST:PORT", "A peer to begin with; repeatable.", arguments.host_port),
+    option("peer", "HOST:PORT", "A peer to begin with; repeatable.", host_port),
 ]
 SeedRatio = Annotated[
     float | None,
@@ -91,7 +55,7 @@ SeedRatio = Annotated[
 def access_of(
     up_limit: RateOption,
     down_limit: RateOption,
-    listen: Listen | None,
+    listen_at: Listen | None,
     dht_bootstrap: list[HostPort] | None,
     no_dht: bool,
     patience: float | None = None,
@@ -100,7 +64,7 @@ def access_of(
     if no_dht and dht_bootstrap:
         raise ArgumentError("--no-dht and --dht-bootstrap exclude each other")
     return Access(
-        listen=listen or Listen(),
+        listen=listen_at or Listen(),
         up_rate=up_limit or math.inf,
         down_rate=down_limit or math.inf,
         dht=not no_dht,

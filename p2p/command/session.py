@@ -1,29 +1,18 @@
-"""One transfer of the command line: this computer as a host, one peer on it, one torrent.
-
-Real clock, real addresses; SIGINT and SIGTERM cancel it, so that all is closed in order.
-"""
+"""One transfer of the command line: this computer as a host, one peer on it, one torrent."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import math
-import secrets
-import signal
-import socket
-from collections.abc import AsyncIterator, Callable, Container, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Container, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
 
-import host.clock
 from host.host import Host
-from host.link import LinkConfig
-from host.network import Network
-from p2p.command import interrupt
-from p2p.command.arguments import ArgumentError, Listen
+from host.program.arguments import Listen
+from host.program.session import cannot_listen, look_up, this_computer, until_signal
 from p2p.command.status import Output
 from p2p.config import PeerConfig
 from p2p.errors import NotFoundError
@@ -45,11 +34,6 @@ PATIENCE_S = 60.0
 LINGER_S = 10.0
 """Seconds that what was sent last has to arrive before a share that is done hangs up."""
 
-LOOK_UP_S = 10.0
-"""Seconds that looking up a name may take: a resolver's two tries (resolv.conf(5))."""
-
-T = TypeVar("T")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Access:
@@ -66,30 +50,6 @@ class Access:
     """Seconds without any peer after which a fetch fails."""
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run to the end on the real clock; KeyboardInterrupt when a signal ended it."""
-
-    async def until_signal() -> T:
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task()
-        assert task is not None
-        for number in interrupt.SIGNALS:
-            loop.add_signal_handler(number, task.cancel)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupt.SIGNALS)
-        return await main
-
-    # Until the loop takes them they wait: coroutines that never ran would be complained about.
-    signal.pthread_sigmask(signal.SIG_BLOCK, interrupt.SIGNALS)
-    try:
-        return host.clock.run(until_signal(), clock="real")
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
-    finally:
-        # The loop leaves SIGTERM to the system's default.
-        interrupt.handle(signal.default_int_handler)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, interrupt.SIGNALS)
-
-
 async def share(
     metainfo: Metainfo,
     directory: Path,
@@ -103,7 +63,7 @@ async def share(
 
     Raises CorruptError, NotFoundError, DiskError, ArgumentError.
     """
-    async with _joined(access, directory, output) as (_, peer):
+    async with _joined(access, directory, output) as peer:
         swarm = await peer.seed(metainfo, directory, verified=verified)
         link = str(peer.magnet(swarm))
         output.result(
@@ -133,10 +93,10 @@ async def get(
 
     Raises NotFoundError, CorruptError, DiskError, ArgumentError.
     """
-    async with _joined(access, directory, output) as (host, peer):
-        known = await _numeric(host, peers, access.listen, output)
+    async with _joined(access, directory, output) as peer:
+        known = await _numeric(peers, access.listen, output)
         if isinstance(wanted, Magnet):
-            known += await _numeric(host, wanted.peers, access.listen, output, strict=False)
+            known += await _numeric(wanted.peers, access.listen, output, strict=False)
             wanted = replace(wanted, peers=())
         swarm = await peer.get(wanted, directory, select, known)
         path = await _fetched(peer, swarm, output)
@@ -154,28 +114,17 @@ async def get(
 
 
 @asynccontextmanager
-async def _joined(
-    access: Access, directory: Path, output: Output
-) -> AsyncIterator[tuple[Host, Peer]]:
+async def _joined(access: Access, directory: Path, output: Output) -> AsyncIterator[Peer]:
     """This computer and a peer on it that listens; both end with the block."""
-    # One entry in the meter's series for ever: a share may last for months.
-    network = Network(address=access.listen.address, seed=secrets.randbits(128), bucket_s=math.inf)
-    try:
-        host = Host(
-            network,
-            "this computer",
-            directory,
-            up=LinkConfig(rate=access.up_rate),
-            down=LinkConfig(rate=access.down_rate),
-        )
-        ways_in = await _numeric(host, access.bootstrap, access.listen, output)
+    async with this_computer(
+        access.listen.address, directory, up_rate=access.up_rate, down_rate=access.down_rate
+    ) as host:
+        ways_in = await _numeric(access.bootstrap, access.listen, output)
         peer = await _listening(host, access, ways_in)
         try:
-            yield host, peer
+            yield peer
         finally:
             await peer.close()
-    finally:
-        await network.close()
 
 
 async def _listening(host: Host, access: Access, ways_in: list[Address]) -> Peer:
@@ -196,29 +145,21 @@ async def _listening(host: Host, access: Access, ways_in: list[Address]) -> Peer
         except OSError as error:
             await peer.close()
             if error.errno != errno.EADDRINUSE or port == ports[-1]:
-                raise _cannot_listen(access.listen.address, port, error) from None
+                place = f"--listen {access.listen.address}{f':{port}' if port else ''}"
+                instead = "name another, or none to take one that is free"
+                raise cannot_listen(place, error, instead) from None
     raise AssertionError("a port was tried")
 
 
-def _cannot_listen(address: str, port: int, error: OSError) -> ArgumentError:
-    if error.errno == errno.EADDRINUSE:
-        why = "another program uses that port; name another, or none to take one that is free"
-    elif error.errno == errno.EADDRNOTAVAIL:
-        why = "this computer has no such address"
-    else:
-        why = error.strerror or str(error)
-    return ArgumentError(f"--listen {address}{f':{port}' if port else ''}: {why}")
-
-
 async def _numeric(
-    host: Host, addresses: Iterable[Address], listen: Listen, output: Output, strict: bool = True
+    addresses: Iterable[Address], listen: Listen, output: Output, strict: bool = True
 ) -> list[Address]:
     """The addresses with IPv4 numbers for names, looked up off the loop.
 
     A name that nobody knows is a NotFoundError, or passed over if not `strict`.
     """
     places = list(addresses)
-    numbers = await asyncio.gather(*(_look_up(host, name) for name, _ in places))
+    numbers = await asyncio.gather(*(look_up(name) for name, _ in places))
     found: list[Address] = []
     for (name, port), number in zip(places, numbers, strict=True):
         if number is None:
@@ -232,20 +173,6 @@ async def _numeric(
                 "say --listen 0.0.0.0 to go beyond this one"
             )
     return found
-
-
-async def _look_up(host: Host, name: str) -> str | None:
-    try:
-        return str(ipaddress.IPv4Address(name))
-    except ValueError:
-        pass
-    kind = socket.AF_INET, socket.SOCK_STREAM
-    try:
-        async with asyncio.timeout(LOOK_UP_S):
-            answers = await host.compute(socket.getaddrinfo, name, None, *kind)
-    except (OSError, UnicodeError):
-        return None
-    return str(answers[0][4][0])
 
 
 async def _fetched(peer: Peer, swarm: Swarm, output: Output) -> Path:
@@ -265,7 +192,7 @@ async def _serve(swarm: Swarm, output: Output, ratio: float | None) -> None:
     """
     loop = asyncio.get_running_loop()
     leaving = math.inf
-    try:
+    with until_signal():
         while loop.time() < leaving:
             progress = swarm.progress()
             output.progress(progress, loop.time())
@@ -275,7 +202,3 @@ async def _serve(swarm: Swarm, output: Output, ratio: float | None) -> None:
                 # Sent is not arrived: who has got all of it hangs up, the others get some time.
                 leaving = min(leaving, loop.time() + LINGER_S) if progress.peers else 0.0
             await asyncio.sleep(TICK_S)
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is not None:
-            task.uncancel()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from host.program.program import printable
 from host.quantities import Size
-from p2p.command.status import printable
 from p2p.magnet import Magnet
 from p2p.metainfo import Metainfo
 

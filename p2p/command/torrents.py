@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from host.files import PartialFile
+from host.program.arguments import ArgumentError
 from p2p import magnet
-from p2p.command.arguments import ArgumentError
 from p2p.disk.store import describe
 from p2p.errors import DiskError, MetainfoError, NotFoundError
 from p2p.magnet import Magnet

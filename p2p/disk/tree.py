@@ -12,11 +12,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from p2p.disk import folders
+from host import folders
 from p2p.disk.descriptors import Descriptors
 from p2p.errors import CorruptError, DiskError
 from p2p.metainfo import Metainfo
 from p2p.names import PART
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Tree:
@@ -34,7 +36,7 @@ class Tree:
         try:
             self._root = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
-            raise folders.disk_error(directory, error) from error
+            raise _disk_error(directory, error) from error
 
     # ---- where files are
 
@@ -60,7 +62,7 @@ class Tree:
                 raise DiskError(f"{self.path(index)}: its folder has gone") from None
             raise
         except OSError as error:
-            raise folders.disk_error(self.path(index), error) from error
+            raise _disk_error(self.path(index), error) from error
 
     def check_unchanged(self, index: int, descriptor: int) -> None:
         """Raise CorruptError when a finished file is not what it was when it was found whole."""
@@ -87,7 +89,7 @@ class Tree:
             except OSError as error:
                 if error.errno in (errno.ENOTDIR, errno.EINVAL):
                     self.refuse(index)
-                raise folders.disk_error(self._final(index), error) from error
+                raise _disk_error(self._final(index), error) from error
             try:
                 stamp = _stamp(descriptor)
             finally:
@@ -116,7 +118,7 @@ class Tree:
         try:
             self._lock = self._lock_staging(path)
         except OSError as error:
-            raise folders.disk_error(path, error) from error
+            raise _disk_error(path, error) from error
 
     def _lock_staging(self, path: Path) -> int:
         assert self._root is not None
@@ -162,7 +164,7 @@ class Tree:
             else:
                 self._name_each(stamps)
         except OSError as error:
-            raise folders.disk_error(self._directory / self._files[0].path[0], error) from error
+            raise _disk_error(self._directory / self._files[0].path[0], error) from error
 
     def close(self) -> None:
         """Close all; what is unfinished stays for another time, an empty place for it does not."""
@@ -243,3 +245,16 @@ def _stamp(descriptor: int) -> tuple[int, ...]:
     """What changes when a file's bytes do: its size comes first."""
     state = os.fstat(descriptor)
     return (state.st_size, state.st_mtime_ns, state.st_ino)
+
+
+def _disk_error(path: Path, error: OSError) -> DiskError:
+    """The error in a line that names the path and what to do."""
+    if error.errno in _FULL:
+        problem = "no space left: make room, then start again"
+    elif error.errno == errno.EFBIG:
+        problem = "larger than this disk or this user's limit allows (ulimit -f)"
+    elif error.errno == errno.ELOOP:
+        problem = "a symbolic link is in the way, expected folders and files only"
+    else:
+        problem = error.strerror or str(error)
+    return DiskError(f"{path}: {problem}")

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 from lab import Lab, RunLab
 
-from bench.backends import BACKENDS, Backend, Node
-from bench.catalogue import find
+from bench.backends import Backend, Node
 from central.errors import CentralError
 from host.clock import Clock
 from host.host import Host
@@ -22,11 +21,6 @@ from p2p.errors import P2PError
 
 ERRORS = {"central": CentralError, "p2p": P2PError}
 RATE = 1 << 20
-
-
-@pytest.fixture(params=sorted(BACKENDS))
-def backend(request: pytest.FixtureRequest) -> Backend:
-    return BACKENDS[request.param](find("quick"))
 
 
 def host(lab: Lab, name: str, clock: Clock) -> Host:
@@ -111,7 +105,8 @@ def test_closing_while_transferring_leaves_nothing(
         await asyncio.sleep(2)
         have, size = client.holdings()["file.bin"]
         assert 0 < have < size == 4 * RATE
-        assert [entry.name for entry in taker.directory.iterdir()] == ["file.bin.part"]
+        here = {entry.name for entry in taker.directory.iterdir()}
+        assert "file.bin.part" in here <= {"file.bin.part", "file.bin.part.json"}
         await close(*([client] if closing == "client" else [origin]))
         if closing == "origin":
             await asyncio.sleep(2)

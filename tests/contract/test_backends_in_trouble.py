@@ -168,7 +168,8 @@ def test_a_file_that_changed_is_never_taken_for_the_published_one(
     [
         "garbage",
         "http://",
-        "http://127.0.0.1:1/file.bin",
+        "http://127.0.0.1:1/",
+        "http://127.0.0.1:1/file.bin#sha256=0",
         "http://127.0.0.1:1/..#sha256=" + "0" * 64,
         "magnet:?",
         "magnet:?xt=urn:btih:123",

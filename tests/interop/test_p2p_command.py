@@ -4,59 +4,33 @@ import json
 import random
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from interop.processes import (
+    DEADLINE_S,
+    SIGNAL_AT_IMPORT,
+    SMALL_DISK,
+    Command,
+    Start,
+    content,
+    ended,
+    program,
+    records,
+    script,
+    starting,
+    until,
+)
 
-P2P = (sys.executable, "-W", "error", "-m", "p2p.cli")
-SMALL_DISK = """
-import resource
-from p2p.cli import main
-resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
-main()
-"""
-SIGNAL_AT_IMPORT = """
-import os, sys
-name, number = sys.argv.pop(1), int(sys.argv.pop(1))
-class Finder:
-    def find_spec(self, wanted, path=None, target=None):
-        if wanted == name:
-            os.kill(os.getpid(), number)
-sys.meta_path.insert(0, Finder())
-from p2p.cli import main
-main()
-"""
+MODULE = "p2p.cli"
 SIZE = 3_000_001
-DEADLINE_S = 60  # for a busy machine; a command takes a second
-
-Command = subprocess.Popen[str]
-Start = Callable[..., Command]
 
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start `p2p` in the test's folder; whatever still runs at the end is killed."""
-    with ExitStack() as stack:
-
-        def begin(*arguments: str, program: Sequence[str] = P2P) -> Command:
-            process = stack.enter_context(
-                subprocess.Popen(
-                    [*program, *arguments],
-                    cwd=tmp_path,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            stack.callback(process.kill)
-            return process
-
+    with starting(tmp_path, program(MODULE)) as begin:
         yield begin
 
 
@@ -70,21 +44,11 @@ def p2p(start: Start) -> Callable[..., str]:
     return run
 
 
-def ended(process: Command, code: int = 0, err: str = "") -> str:
-    out, said = process.communicate(timeout=DEADLINE_S)
-    assert (process.returncode, said) == (code, err)
-    return out
-
-
 def shared(start: Start, *arguments: str) -> tuple[Command, str]:
     """A share that listens, and its magnet link."""
     process = start("share", *arguments, "--listen", "127.0.0.1:0")
     assert process.stdout is not None
     return process, process.stdout.readline().strip()
-
-
-def records(out: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in out.splitlines()]
 
 
 @pytest.fixture
@@ -103,12 +67,6 @@ def folder(tmp_path: Path) -> Path:
     (path / "deep" / "er" / "c.txt").write_bytes(random.Random(3).randbytes(70_000))
     (path / "empty").touch()
     return path
-
-
-def content(path: Path) -> dict[str, bytes]:
-    return {
-        str(each.relative_to(path)): each.read_bytes() for each in path.rglob("*") if each.is_file()
-    }
 
 
 def test_a_file_by_torrent_and_by_link_until_ctrl_c(
@@ -153,7 +111,8 @@ def test_what_was_interrupted_goes_on(
     here = 0
     for number in (signal.SIGKILL, signal.SIGTERM):
         getting = start(*command, "--down-limit", "2 MiB/s")
-        before, here = here, until(getting, lambda told, had=here: told["bytes_here"] > had)
+        told = until(getting, lambda told, had=here: told["bytes_here"] > had)
+        before, here = here, told["bytes_here"]
         assert before < here < SIZE
         getting.send_signal(number)
         if number == signal.SIGKILL:
@@ -172,19 +131,9 @@ def test_what_was_interrupted_goes_on(
 def test_a_signal_while_it_starts_is_an_interruption_too(
     module: str, number: signal.Signals, start: Start
 ) -> None:
-    program = (sys.executable, "-W", "error", "-c", SIGNAL_AT_IMPORT, module, str(int(number)))
-    process = start("--help", program=program)
+    interrupted = script(SIGNAL_AT_IMPORT, MODULE)
+    process = start(module, str(int(number)), "--help", program=interrupted)
     assert ended(process, 7, "p2p: interrupted; run the same command again to go on\n") == ""
-
-
-def until(process: Command, reached: Callable[[dict[str, Any]], bool]) -> int:
-    """Read its JSON lines as far as the one that has got there; returns the bytes that are here."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        told = json.loads(line)
-        if reached(told):
-            return int(told["bytes_here"] if "bytes_here" in told else told["bytes"])
-    raise AssertionError(process.communicate())
 
 
 def test_a_share_keeps_its_limit_and_ends_with_its_ratio(
@@ -212,7 +161,7 @@ def test_who_has_it_gives_it_on_when_the_origin_has_left(
     origin, link = shared(start, "file.bin")
     place = f"127.0.0.1:{free_port()}"
     second = start("get", link, "--into", "second", "--seed", "--json", "--listen", place)
-    assert until(second, lambda told: told["event"] == "done") == SIZE
+    assert until(second, lambda told: told["event"] == "done")["bytes"] == SIZE
     origin.send_signal(signal.SIGTERM)
     assert ended(origin) == ""
     p2p("get", "file.bin.torrent", "--into", "third", "--dht-bootstrap", place)
@@ -235,7 +184,7 @@ def test_what_is_wrong_with_the_disk_has_its_codes(
     (tmp_path / "changed").mkdir()
     (tmp_path / "changed" / "file.bin").write_bytes(file.read_bytes()[:-1] + b"!")
     (tmp_path / "absent").mkdir()
-    small = (sys.executable, "-W", "error", "-c", SMALL_DISK)
+    small = script(SMALL_DISK, MODULE)
     cases = {
         5: start("share", "file.bin.torrent", "--from", "changed"),
         3: start("share", "file.bin.torrent", "--from", "absent"),

@@ -3,12 +3,13 @@
 import math
 import tempfile
 from pathlib import Path
+from typing import get_args
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.catalogue import find
-from bench.scenario import dump, field_text, load, override, override_all
+from bench.scenario import Transport, dump, field_text, load, override, override_all
 
 rates = st.floats(min_value=1e-6, max_value=1e15) | st.just(math.inf)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
@@ -19,6 +20,8 @@ changes = st.fixed_dictionaries(
         "source": texts,
         "file_size": st.integers(0, 2**50),
         "moved_size": st.integers(1, 2**50) | st.none(),
+        "request_size": st.integers(1, 2**50) | st.none(),
+        "transport": st.lists(st.sampled_from(get_args(Transport)), min_size=1, unique=True),
         "origin_up": rates,
         "peer_up": st.lists(rates, min_size=1, max_size=4),
         "latency": st.floats(0, 1e6),

@@ -31,6 +31,9 @@ class Clockwork:
     def call_at(self, when: float, callback: Callable[..., None], *args: Any) -> None:
         heapq.heappush(self._timers, (when + self._late(), next(self._count), callback, args))
 
+    def call_soon(self, callback: Callable[..., None], *args: Any) -> None:
+        heapq.heappush(self._timers, (self.now, next(self._count), callback, args))
+
     def run(self, until: float = float("inf")) -> None:
         while self._timers and self._timers[0][0] <= until:
             when, _, callback, args = heapq.heappop(self._timers)

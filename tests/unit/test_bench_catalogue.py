@@ -17,6 +17,7 @@ def test_what_there_is() -> None:
         "kurose-ross",
         "loopback",
         "quick",
+        "transports",
     ]
 
 
@@ -35,6 +36,8 @@ def test_the_textbooks_proportions() -> None:
     assert book.file_size / book.peer_up[0] == pytest.approx(3600, rel=1e-15)
     assert book.piece_size is not None
     assert book.file_size / book.piece_size == 256
+    assert book.request_size is not None
+    assert book.file_size / book.request_size == 16
     equal = find("equal-uplinks")
     assert equal.peer_up == (equal.origin_up,)
 
@@ -44,7 +47,7 @@ def test_a_name_that_is_not_there() -> None:
         find("kurose")
     assert str(error.value) == (
         "kurose: no such scenario; expected a .toml file or one of equal-uplinks, flash-crowd, "
-        "homework, kumar-ross, kurose-ross, loopback, quick"
+        "homework, kumar-ross, kurose-ross, loopback, quick, transports"
     )
     with pytest.raises(ScenarioError, match="no such file"):
         find(Path("kurose"))

@@ -88,15 +88,46 @@ def test_run_takes_every_option(command: Bench) -> None:
     code, out, _ = command(*text.split())
     assert code == 0
     records = json.loads(out)
-    assert len(records) == 2 * 2 * 2 * 2 * 2
+    assert len(records) == 2 * 2 * 2 * (2 + 1)  # connections are nothing to a central server
     assert [*records[0]] == ["connections", "latency", *KEY, *COLUMNS["runs"]]
     assert records[0]["clock"] == "paced"
     assert {(r["connections"], r["latency"]) for r in records} == {
-        (connections, latency) for connections in ("5", "6") for latency in ("1 ms", "2 ms")
+        (connections, latency) for connections in ("5", "6", "-") for latency in ("1 ms", "2 ms")
     }
     scenario = load("here").scenario
     assert (scenario.speed, scenario.upload_slots, scenario.deadline) == (120.0, 2, 3.0)
     assert scenario.backends == ("p2p", "central")
+
+
+@pytest.mark.parametrize(
+    ("option", "transports"),
+    [
+        ([], ["http", "http-close", "socket", "tftp"]),
+        (["--transport", "tftp"], None),
+        (["--transport", "tftp,socket"], ["tftp", "socket"]),
+    ],
+)
+def test_a_scenario_may_name_its_transports_and_an_option_others(
+    option: list[str], transports: list[str] | None, command: Bench
+) -> None:
+    code, out, _ = command("run", "transports", "--clients", "1", *option, "--out", "a", "--json")
+    assert code == 0
+    records = json.loads(out)
+    assert [record.get("transport") for record in records] == (transports or [None])
+    assert load("a").meta["sweep"] == ({"transport": transports} if transports else {})
+
+
+def test_several_transports_are_compared_with_one_run_of_p2p(command: Bench) -> None:
+    _, out, err = command("run", "quick", "--clients", "1", "--transport", "http,tftp")
+    rows = [line.split()[:3] for line in out.splitlines() if line.strip()]
+    assert rows[1] == ["transport", "backend", "N"]
+    assert rows[3:] == [
+        ["http", "central", "1"],
+        ["tftp", "central", "1"],
+        ["-", "p2p", "1"],
+    ]
+    assert "  p2p, N = 1, seed 1: " in err
+    assert "  transport = tftp, central, N = 1, seed 1: " in err
 
 
 def test_json_has_null_where_there_is_no_number(command: Bench) -> None:
@@ -169,6 +200,10 @@ def test_show_and_plot(command: Bench) -> None:
         (
             ["run", "quick", "--backend", "ftp"],
             "backends: 'ftp'; expected some of central, p2p, each once",
+        ),
+        (
+            ["run", "quick", "--transport", "http,ftp"],
+            "transport: 'ftp'; expected one of http, http-close, socket, tftp",
         ),
         (["run", "quick", "--clients", "1,x"], "clients: 'x'; expected a whole number"),
         (

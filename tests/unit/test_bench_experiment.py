@@ -60,20 +60,33 @@ def test_every_field_can_be_given(fake: pytest.MonkeyPatch) -> None:
         seed=5,
         repeats=2,
         moved_size="1 MiB",
-        sweep={"upload_slots": [1, 2]},
+        transport="socket",
+        sweep={"request_size": [2**16, "none"]},
         out="here",
         progress=False,
     )
     assert results.path == Path("here")
-    assert list(results.runs.upload_slots) == ["1", "1", "2", "2"]
+    assert list(results.runs.request_size) == ["64 KiB", "64 KiB", "none", "none"]
     assert list(results.runs.seed) == [5, 6, 5, 6]
     assert set(results.runs.scale) == {2.0}
     assert results.scenario.latency == 0.02
     assert results.scenario.peer_ups(3) == [125e3, 250e3, 125e3]
     meta = bench.load("here").meta
-    assert meta["sweep"] == {"upload_slots": ["1", "2"]}
+    assert meta["sweep"] == {"request_size": ["64 KiB", "none"]}
+    assert results.scenario.transport == ("socket",)
     assert (meta["seed"], meta["runs_planned"], meta["ending"]) == (5, 4, "finished")
     assert meta["versions"]["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_several_transports_are_a_column_and_named_in_meta(fake: pytest.MonkeyPatch) -> None:
+    sweep = {"latency": ["0", "20 ms"]}
+    results = bench.run("quick", clients=1, transport=["http", "tftp"], sweep=sweep, progress=False)
+    assert results.swept == ["latency", "transport"]
+    cases = list(zip(results.runs.latency, results.runs.transport, strict=True))
+    ways = ("http", "tftp", "-")
+    assert cases == [(latency, way) for latency in ("0 s", "20 ms") for way in ways]
+    assert results.meta["sweep"] == {"latency": ["0 s", "20 ms"], "transport": ["http", "tftp"]}
+    assert bench.run("quick", clients=1, transport="tftp", progress=False).swept == []
 
 
 def test_nothing_is_saved_where_nothing_is_wanted(fake: pytest.MonkeyPatch) -> None:

@@ -14,15 +14,17 @@ from matplotlib.colors import to_hex
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from bench.plots import PICTURES, draw_all
-from bench.plots.frames import shown
-from bench.plots.style import COLOURS, SIZE, SMALL, apart, colour, number
+from bench.plots import ONLY_WHERE, PICTURES, draw_all
+from bench.plots.frames import series, shown
+from bench.plots.style import COLOURS, SIZE, SMALL, apart, colour, key, number
 from bench.results import Results
 from host.quantities import Size
 
+TRANSPORTS = ("http", "http-close", "socket", "tftp")
 CASES: dict[str, Callable[[], Results]] = {
     "both": lambda: measured(kurose_ross(repeats=2)),
     "swept": lambda: measured(kurose_ross(), {"peer_up": ["4 MiB/h", "8 MiB/h"]}),
+    "transports": lambda: measured(kurose_ross(transport=TRANSPORTS)),
     "one client": lambda: measured(kurose_ross(clients=(1,))),
     "large": lambda: measured(kurose_ross(clients=(2, 8, 80), time_unit="s")),
     "unlimited": lambda: measured(
@@ -33,17 +35,26 @@ CASES: dict[str, Callable[[], Results]] = {
 }
 
 
-@pytest.mark.parametrize("picture", PICTURES)
-@pytest.mark.parametrize("case", CASES)
+ALWAYS = [picture for picture in PICTURES if picture not in ONLY_WHERE]
+
+
+@pytest.mark.parametrize(
+    ("case", "picture"),
+    [
+        *itertools.product(CASES, ALWAYS),
+        ("transports", "transports"),
+    ],
+)
 def test_no_text_covers_another_or_is_small(case: str, picture: str) -> None:
     results = CASES[case]()
     ax = PICTURES[picture](results, axes())
     ax.figure.draw_without_rendering()
     assert results.scenario.title in " ".join(texts(ax))
+    hidden = [] if ax.axison else [*ax.xaxis.findobj(Text), *ax.yaxis.findobj(Text)]
     shown_texts = [
         text
         for text in ax.findobj(Text)
-        if text.get_text().strip() and text.get_visible() and (ax.axison or text.axes is ax)
+        if text.get_text().strip() and text.get_visible() and text not in hidden
     ]
     assert min(text.get_fontsize() for text in shown_texts) >= SMALL
     boxes = [(text.get_text(), Text.get_window_extent(text)) for text in shown_texts]
@@ -51,7 +62,7 @@ def test_no_text_covers_another_or_is_small(case: str, picture: str) -> None:
         assert one == other or not box.overlaps(its_box), (one, other)
 
 
-@pytest.mark.parametrize("picture", PICTURES)
+@pytest.mark.parametrize("picture", ALWAYS)
 @pytest.mark.parametrize("backend", COLOURS)
 def test_a_backend_has_one_colour_everywhere(picture: str, backend: str) -> None:
     ax = PICTURES[picture](measured(kurose_ross(backends=(backend,))), axes())
@@ -62,6 +73,39 @@ def test_a_backend_has_one_colour_everywhere(picture: str, backend: str) -> None
         used |= {to_hex(shade) for shade in shades}
     ours, others = {colour(backend).lower()}, {shade.lower() for shade in COLOURS.values()}
     assert used & others == ours
+
+
+def test_backends_that_nothing_swept_matters_to_are_one_curve_and_no_entry_of_the_key() -> None:
+    results = measured(kurose_ross(transport=("http", "tftp")))
+    curves = [(backend, order, variant) for backend, order, variant, _ in series(results)]
+    assert curves == [
+        ("central", 0, {"transport": "http"}),
+        ("central", 1, {"transport": "tftp"}),
+        ("p2p", 2, {}),
+    ]
+    assert [len(rows) for _, _, _, rows in series(results)] == [4, 4, 4]
+    assert [entry.get_label() for entry in key(results)] == [
+        "central server",
+        "P2P",
+        "transport = http",
+        "transport = tftp",
+    ]
+    first = shown(results)
+    assert [(run.backend, run.clients) for run in first] == [("central", 35), ("p2p", 35)]
+    assert [run.run["transport"] for run in first] == ["http", "-"]
+    assert [len(run.nodes) for run in first] == [36, 36]
+
+
+def test_what_is_swept_for_one_backend_leaves_the_other_its_bound() -> None:
+    results = measured(kurose_ross(), {"upload_slots": ["2", "4"], "peer_up": ["4 MiB/h"]})
+    curves = [(backend, variant) for backend, _, variant, _ in series(results)]
+    assert curves == [
+        ("central", {"peer_up": "4 MiB/h"}),
+        ("p2p", {"upload_slots": "2", "peer_up": "4 MiB/h"}),
+        ("p2p", {"upload_slots": "4", "peer_up": "4 MiB/h"}),
+    ]
+    said = " ".join(texts(PICTURES["overlay"](results, axes()))).replace("\n", " ")
+    assert "first variant: upload_slots = 2, peer_up = 4 MiB/h" in said
 
 
 @pytest.mark.parametrize("picture", ["who_carried", "origin_uplink", "completion_cdf", "overlay"])
@@ -90,7 +134,7 @@ def test_draw_all_writes_every_picture_twice_and_leaves_nothing_open(tmp_path: P
     before = dict(matplotlib.rcParams)
     written = draw_all(results, tmp_path / "one")
     assert [path.name for path in written] == [
-        f"{name}.{suffix}" for name in PICTURES for suffix in ("png", "svg")
+        f"{name}.{suffix}" for name in ALWAYS for suffix in ("png", "svg")
     ]
     for path in written:
         assert path.stat().st_size > 5000
@@ -126,7 +170,7 @@ def test_without_a_run_nothing_is_drawn(tmp_path: Path) -> None:
         PICTURES["load"](empty, axes())
 
 
-@pytest.mark.parametrize("picture", PICTURES)
+@pytest.mark.parametrize("picture", ALWAYS)
 def test_an_empty_file_that_took_no_time_is_drawn(picture: str) -> None:
     results = measured(kurose_ross(file_size=Size(0), clients=(1, 5)))
     results.runs["finish_s"] = results.nodes["finish_s"] = 0.0

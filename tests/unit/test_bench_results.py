@@ -11,7 +11,7 @@ import bench.plots
 from bench.catalogue import find
 from bench.plots import PICTURES
 from bench.results import COLUMNS, KEY, Results, ResultsError, collect, load
-from bench.scenario import override_all
+from bench.scenario import Scenario, override_all
 from bench.sweep import trials
 
 FRAMES = ("runs", "nodes", "samples", "edges")
@@ -20,9 +20,9 @@ FRAMES = ("runs", "nodes", "samples", "edges")
 def results(sweep: dict[str, str] | None = None, **fields: object) -> Results:
     scenario = override_all(find("quick"), {"clients": "1,2", "repeats": 3} | fields)
     plan = trials(scenario, sweep)
-    meta = {"sweep": {field: text.split(",") for field, text in (sweep or {}).items()}}
+    swept = plan[0].swept
     finished = [(trial, result_of(trial)) for trial in plan]
-    return collect(scenario, meta, finished, list(sweep or {}))
+    return collect(scenario, {"sweep": dict.fromkeys(swept)}, finished, swept)
 
 
 def test_columns() -> None:
@@ -77,6 +77,23 @@ def test_summary_has_medians_and_the_spread() -> None:
 def test_the_clock_can_be_swept() -> None:
     summary = results({"clock": "virtual,paced"}).summary()
     assert list(summary.clock) == ["virtual"] * 4 + ["paced"] * 4
+
+
+def test_no_column_has_the_name_of_a_field_that_can_be_swept() -> None:
+    """It would hold the swept value, not what was measured."""
+    fields = {*Scenario.__struct_fields__} - {"clock", "name", "title", "source"}
+    assert [column for columns in COLUMNS.values() for column in columns if column in fields] == []
+
+
+def test_a_backend_that_a_swept_field_does_not_matter_to_has_a_row_of_its_own() -> None:
+    whole = results(transport="http,tftp", clients=2)
+    assert whole.runs.columns[0] == "transport"
+    summary = whole.summary()
+    assert list(zip(summary.transport, summary.backend, strict=True)) == [
+        ("http", "central"),
+        ("tftp", "central"),
+        ("-", "p2p"),
+    ]
 
 
 def test_records_have_none_for_what_json_has_no_number_for() -> None:

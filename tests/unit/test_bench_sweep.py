@@ -60,6 +60,63 @@ def test_a_trial_that_comes_twice_is_run_once() -> None:
     assert len(trials(scenario, {"clients": "2,2"})) == 1
 
 
+def test_several_transports_are_a_sweep_of_the_central_backend_alone() -> None:
+    scenario = override_all(find("quick"), {"clients": 2, "transport": "http,tftp"})
+    plan = trials(scenario)
+    assert [labels(trial, trial.swept) for trial in plan] == [
+        {"transport": transport, "backend": backend, "clients": 2, "seed": 1, "repeat": 0}
+        for backend, transport in (("central", "http"), ("central", "tftp"), ("p2p", "-"))
+    ]
+    assert [trial.scenario.transport for trial in plan[:2]] == [("http",), ("tftp",)]
+    assert [str(trial) for trial in plan] == [
+        "transport = http, central, N = 2, seed 1",
+        "transport = tftp, central, N = 2, seed 1",
+        "p2p, N = 2, seed 1",
+    ]
+
+
+def test_one_transport_adds_no_column() -> None:
+    plan = trials(override_all(find("quick"), {"clients": 2, "transport": "tftp"}))
+    assert [(trial.backend, trial.swept) for trial in plan] == [("central", ()), ("p2p", ())]
+    assert plan[0].scenario.transport == ("tftp",)
+
+
+def test_transports_are_swept_with_other_fields() -> None:
+    scenario = override_all(find("transports"), {"clients": 2, "transport": "http,tftp"})
+    plan = trials(scenario, {"latency": "0,20 ms"})
+    assert {trial.swept for trial in plan} == {("latency", "transport")}
+    cases = [labels(trial, trial.swept) for trial in plan]
+    assert [(case["latency"], case["transport"]) for case in cases] == [
+        ("0 s", "http"),
+        ("0 s", "tftp"),
+        ("20 ms", "http"),
+        ("20 ms", "tftp"),
+    ]
+    named = trials(scenario, {"transport": [["http", "tftp"], "socket"]})
+    assert [trial.scenario.transport for trial in named] == [("http",), ("tftp",), ("socket",)]
+    assert {trial.swept for trial in named} == {("transport",)}
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "others"),
+    [
+        ("discovery", "dht,pex", "central"),
+        ("upload_slots", "2,4", "central"),
+        ("connections", "2,4", "central"),
+        ("piece_size", "16 KiB,32 KiB", "central"),
+        ("request_size", "16 KiB,none", "p2p"),
+    ],
+)
+def test_a_backend_that_a_swept_field_does_not_matter_to_runs_once(
+    field: str, values: str, others: str
+) -> None:
+    plan = trials(override_all(find("quick"), {"clients": 2}), {field: values})
+    cases = [(trial.backend, labels(trial, trial.swept)[field]) for trial in plan]
+    (concerned,) = {"central", "p2p"} - {others}
+    expected = [(others, "-"), *((concerned, value) for value in values.split(","))]
+    assert sorted(cases) == sorted(expected)
+
+
 @pytest.mark.parametrize(
     ("sweep", "line"),
     [

@@ -13,8 +13,9 @@ from bench.catalogue import find
 from bench.scenario import override_all
 from bench.sweep import Trial, TrialFailed, TrialResult, trials
 from bench.trial import LEAST_DEADLINE_S, ROUNDS, deadline, run_trial
-from central import CentralBackend
+from central.backend import CentralBackend
 from central.client import Client
+from central.config import ClientConfig
 from host.host import Host
 
 
@@ -68,6 +69,27 @@ def test_a_client_that_never_has_the_file_fails_the_run(
     with pytest.raises(TrialFailed) as failure:
         run_trial(trial, tmp_path, lambda fraction: None)
     assert str(failure.value) == f"{trial}: client-001: it never had the file"
+
+
+@pytest.mark.parametrize(
+    ("transport", "connections"), [("http", 3), ("http-close", 3 * 4), ("socket", 3), ("tftp", 0)]
+)
+def test_what_a_transport_costs_is_counted(
+    transport: str, connections: int, tmp_path: Path
+) -> None:
+    fields = {"file_size": "200 KiB", "request_size": "64 KiB", "latency": "5 ms"}
+    trial = only("central", 3, transport=transport, **fields)
+    result, _ = outcome(trial, tmp_path)
+    size = 200 * 1024
+    assert result.run["origin_connections"] == connections
+    assert result.run["origin_calls"] > 0
+    came = [node["down_bytes"] for node in result.nodes[1:]]
+    assert result.run["overhead_bytes"] == sum(came) - 3 * size
+    if transport == "tftp":
+        # Four bytes before every block, and once the options that were agreed on.
+        blocks = size // ClientConfig().block_size + 1
+        assert all(0 < own - size - 4 * blocks < 200 for own in came)
+    assert all(0 < own - size < size // 50 for own in came)
 
 
 def measures(result: TrialResult) -> list[Any]:

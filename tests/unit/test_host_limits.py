@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from host.limits import SPARE_DESCRIPTORS, MachineLimitError, ensure_descriptors, ensure_space
+from host.limits import (
+    SPARE_DESCRIPTORS,
+    MachineLimitError,
+    ensure_descriptors,
+    ensure_space,
+    raise_descriptors,
+)
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -91,3 +97,19 @@ def test_space(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert str(tmp_path) in message
     assert "TMPDIR" in message
     assert "\n" not in message
+
+
+def test_a_server_takes_all_that_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = Limits(monkeypatch, 1024, 4096)
+    raise_descriptors()
+    assert limits.now == (4096, 4096)
+
+
+def test_a_server_makes_do_with_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    Limits(monkeypatch, 1024, resource.RLIM_INFINITY)
+
+    def refuse(kind: int, limits: tuple[int, int]) -> None:
+        raise ValueError("not so many")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    raise_descriptors()

@@ -13,7 +13,7 @@ from recorders import BufferedRecorder, Recorder, pair, payload
 
 from host.clock import Clock
 from host.meter import Meter
-from host.sendfile import STRETCH
+from host.sendfile import STEP, TURN
 
 SIZE = 200_001
 
@@ -106,7 +106,7 @@ def test_time_is_counted_from_the_networks_beginning(run_lab: RunLab) -> None:
     run_lab(body, clock="real", bucket_s=20.0)
 
 
-@pytest.mark.parametrize("size", [0, 1, STRETCH, STRETCH + 1])
+@pytest.mark.parametrize("size", [0, 1, STEP, STEP + 1, TURN + 1, 8 * TURN])
 def test_files_that_the_kernel_sends_are_counted(
     run_lab: RunLab, clock: Clock, tmp_path: Path, size: int
 ) -> None:
@@ -180,3 +180,22 @@ def test_datagrams_are_counted_where_they_are_sent_and_read(run_lab: RunLab, clo
         assert dict(b.meter.down_by_remote) == {a.address: 66_508}
 
     run_lab(body, clock=clock)
+
+
+def test_a_file_goes_behind_what_waits_in_the_buffer(run_lab: RunLab, tmp_path: Path) -> None:
+    size = 20_000_000
+    path = tmp_path / "file"
+    path.write_bytes(payload(SIZE))
+
+    async def body(lab: Lab) -> None:
+        a, b = lab.host("a"), lab.host("b")
+        near, far = await pair(a, b)
+        near.transport.write(payload(size))
+        assert near.transport.get_write_buffer_size() > 0
+        with path.open("rb") as file:
+            await a.send_file(near.transport, file, 0, SIZE)
+        await far.has(size + SIZE)
+        assert far.data == payload(size) + payload(SIZE)
+        assert a.meter.up_bytes == b.meter.down_bytes == size + SIZE
+
+    run_lab(body, clock="real")

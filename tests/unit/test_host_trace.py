@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -14,6 +15,8 @@ from programs import needs, unavailable
 from recorders import Recorder, pair, payload
 
 from host.clock import Clock
+from host.sendfile import STEP
+from host.sockets import reset_on_close
 from host.trace import Call, Trace
 
 
@@ -147,6 +150,75 @@ def test_a_file_that_the_kernel_sends_shows(run_lab: RunLab, clock: Clock, tmp_p
         assert sum(sent) == 100_000
 
     run_lab(body, clock=clock)
+
+
+def counted(trace: Trace) -> Counter[str]:
+    """The calls of a trace that a meter counts too."""
+    return Counter(call.name for call in trace if call.name != "getsockopt")
+
+
+def test_the_meter_counts_the_calls_that_the_trace_has(
+    run_lab: RunLab, clock: Clock, tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(payload(100_000))
+
+    async def body(lab: Lab) -> None:
+        a, b, *_ = await conversation(lab)
+        near, far = await pair(a, b)
+        with path.open("rb") as file:
+            await a.send_file(near.transport, file, 0, 100_000)
+        near.transport.write_eof()
+        await far.has(100_000)
+        with pytest.raises(ConnectionRefusedError):
+            await a.connect(Recorder, b.address, 999)
+        here, there = await a.datagram(), await b.datagram()
+        await here.send(b"hello", there.sockname)
+        await there.recv()
+        await lab.network.close()
+        for host in (a, b):
+            assert host.meter.calls == counted(host.trace)
+            assert host.meter.calls["socket"] > 0
+        assert (a.meter.accepted, b.meter.accepted) == (0, 2)
+        assert (a.meter.calls["connect"], b.meter.calls["connect"]) == (3, 0)
+
+    run_lab(body, clock=clock)
+
+
+def test_a_caller_that_has_left_again_opened_no_socket_here(run_lab: RunLab) -> None:
+    async def body(lab: Lab) -> None:
+        b = lab.host("b", traced=True)
+        recorder = Recorder()
+        listener = await b.listen(lambda: recorder)
+        with socket.create_connection(listener.address) as stranger:
+            reset_on_close(stranger)
+        await recorder.lost
+        assert b.meter.accepted == 1
+        assert b.meter.calls["socket"] == 1
+        assert b.meter.calls == counted(b.trace)
+
+    run_lab(body, clock="real")
+
+
+def test_every_call_that_sends_a_file_is_counted(run_lab: RunLab, tmp_path: Path) -> None:
+    """Also those that a full socket turns away."""
+    path = tmp_path / "file"
+    with path.open("wb") as file:
+        file.truncate(20_000_000)
+
+    async def body(lab: Lab) -> None:
+        a = lab.host("a", traced=True)
+        near, far = await pair(a, lab.host("b"))
+        with path.open("rb") as file:
+            await a.send_file(near.transport, file, 0, 20_000_000)
+        await far.has(20_000_000)
+        results = [call.result for call in a.trace if call.name == "sendfile"]
+        assert a.meter.calls["sendfile"] == len(results)
+        taken = [int(result) for result in results if result != "EAGAIN"]
+        assert sum(taken) == 20_000_000 == a.meter.up_bytes
+        assert max(taken) <= STEP
+
+    run_lab(body, clock="real")
 
 
 def test_half_a_close_shows(run_lab: RunLab) -> None:

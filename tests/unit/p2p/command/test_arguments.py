@@ -1,25 +1,14 @@
 """p2p.command.arguments: what each word of the command line means, and why others are refused."""
 
 import hashlib
-import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from host.program.arguments import ArgumentError
 from host.quantities import QuantityError
-from p2p.command.arguments import (
-    ArgumentError,
-    HostPort,
-    LinkSelection,
-    Listen,
-    Selection,
-    host_port,
-    link_rate,
-    listen,
-    piece_size,
-    ratio,
-)
+from p2p.command.arguments import LinkSelection, Selection, piece_size, ratio
 from p2p.metainfo import Metainfo
 
 FILES = [(("a.txt",), 10), (("b", "c.txt"), 0), (("b", "d[1].bin"), 30), (("e.md",), 5)]
@@ -30,38 +19,7 @@ def torrent() -> Metainfo:
     return Metainfo.build("stuff", FILES, 2**14, [digest])
 
 
-@pytest.mark.parametrize(
-    ("text", "place"),
-    [
-        ("127.0.0.1", Listen("127.0.0.1", None)),
-        ("0.0.0.0", Listen("0.0.0.0", None)),
-        ("192.0.2.7:7000", Listen("192.0.2.7", 7000)),
-        ("127.0.0.2:0", Listen("127.0.0.2", 0)),
-        ("127.0.0.2:65535", Listen("127.0.0.2", 65535)),
-    ],
-)
-def test_places_to_listen_at(text: str, place: Listen) -> None:
-    assert listen(text) == place
-
-
-def test_where_a_place_reaches() -> None:
-    assert Listen().address == "127.0.0.1"
-    assert Listen().reaches("127.9.9.9")
-    assert not Listen().reaches("192.0.2.1")
-    assert Listen("0.0.0.0").reaches("192.0.2.1")
-    assert Listen("192.0.2.7").reaches("192.0.2.1")
-    assert Listen("0.0.0.0").wildcard
-    assert not Listen("192.0.2.7").wildcard
-
-
-def test_addresses_of_others() -> None:
-    assert host_port("192.0.2.1:6881") == HostPort("192.0.2.1", 6881)
-    assert host_port("node.example:1") == HostPort("node.example", 1)
-
-
 def test_figures() -> None:
-    assert link_rate("8 Mbit/s") == 1e6
-    assert link_rate("unlimited") == math.inf
     assert ratio("1.5") == 1.5
     assert piece_size("16 KiB") == 16384
     assert piece_size("512 MiB") == 2**29
@@ -70,22 +28,6 @@ def test_figures() -> None:
 @pytest.mark.parametrize(
     ("parse", "text", "reason"),
     [
-        (listen, "localhost", "'localhost' is no place to listen at"),
-        (listen, "", "'' is no place to listen at"),
-        (listen, "6881", "'6881' is no place to listen at"),
-        (listen, "[::1]:6881", "is no place to listen at"),
-        (listen, "127.0.0.1:", "expected a port from 0 to 65535"),
-        (listen, "127.0.0.1:65536", "expected a port from 0 to 65535"),
-        (listen, "127.0.0.1:-1", "expected a port from 0 to 65535"),
-        (listen, "127.0.0.1:٣", "expected a port from 0 to 65535"),
-        (host_port, "192.0.2.1", "'192.0.2.1' is no address; expected HOST:PORT"),
-        (host_port, ":1", "':1' is no address"),
-        (host_port, "::1:1", "'::1:1' is no address"),
-        (host_port, "a b:1", "'a b:1' is no address"),
-        (host_port, "a:0", "expected a port from 1 to 65535"),
-        (host_port, "a:x", "expected a port from 1 to 65535"),
-        (link_rate, "0", "'0': expected more than nothing"),
-        (link_rate, "3 MB", "'3 MB' is not a rate"),
         (ratio, "0", "'0' is no ratio; expected a number above 0"),
         (ratio, "-1", "'-1' is no ratio"),
         (ratio, "inf", "'inf' is no ratio"),

@@ -1,0 +1,1 @@
+"""The persistent socket: frames over one connection, both ways."""

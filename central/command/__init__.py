@@ -1,0 +1,1 @@
+"""What stands behind the command line `central`: its options, transfers and output."""

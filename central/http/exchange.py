@@ -1,0 +1,196 @@
+"""Which request gets which answer (RFC 9110): the door first, then the path, then the file.
+
+What is small is answered at once; anything that takes time is a coroutine that the connection runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import os
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from central.access.guard import Right
+from central.errors import CentralError, DeniedError, DiskError
+from central.http import page
+from central.http.conditions import Validators, judge
+from central.http.fields import prefers_page, read_token, wants_digest
+from central.http.heads import PROCESSING, Plan, plan_file
+from central.http.intake import receive
+from central.http.reply import RETRY, Reply
+from central.http.request import BadRequestError
+from central.http.target import Target, parse_target
+from central.library.library import Entry, Opened
+from central.site import Site
+
+SMALL = 64 * 1024
+"""Bytes of a file that are read and sent together with the head, without a task."""
+
+WORKING_S = 5.0
+"""Seconds after which a client that waits for a digest is told that its answer is being made."""
+
+Rest = Coroutine[Any, Any, None]
+"""An answer, or the rest of one, that takes time."""
+
+
+def begin(reply: Reply, site: Site) -> Rest | None:
+    """Answer, or return the coroutine that will."""
+    try:
+        rest = _begin(reply, site)
+    except (CentralError, OSError) as error:
+        _fail(reply, error)
+        return None
+    return None if rest is None else _over_time(reply, rest)
+
+
+async def _over_time(reply: Reply, rest: Rest) -> None:
+    try:
+        await rest
+    except (CentralError, OSError) as error:
+        _fail(reply, error)
+
+
+def _fail(reply: Reply, error: CentralError | OSError) -> None:
+    """Answer what went wrong, or end an answer that has begun already."""
+    if isinstance(error, BadRequestError):
+        reply.close(error.status)
+    elif reply.status:
+        reply.way.reset()
+    elif isinstance(error, DeniedError):
+        reply.deny(error)
+    elif isinstance(error, DiskError):
+        reply.close(500)
+    else:
+        # Out of descriptors, most likely: what is not there is no error.
+        reply.close(503, RETRY)
+
+
+def _begin(reply: Reply, site: Site) -> Rest | None:
+    head, library = reply.head, site.library
+    right: Right = "write" if head.method == "PUT" else "read"
+    token = read_token(head.fields.get(b"authorization"))
+    reply.permit = site.guard.check(token, right)
+    if head.method == "PUT" and library.writable:
+        return receive(reply, site)
+    if head.method not in ("GET", "HEAD"):
+        reply.say(405, f"Allow: GET, HEAD{', PUT' if library.writable else ''}\r\n")
+    elif head.length != 0:
+        # A body means nothing here, and has been used to smuggle requests.
+        reply.close(400)
+    elif (target := parse_target(head.target)) is None:
+        reply.say(404)
+    elif target.folder:
+        return _list(reply, site, target.path)
+    elif (opened := library.open(target.path)) is None:
+        return _look_for_folder(reply, site, target.path)
+    else:
+        reply.opened = opened
+        digest = library.known_digest(opened)
+        if digest is None and wants_digest(head.fields.get(b"want-repr-digest")):
+            return _give_with_digest(reply, site, opened)
+        return _give(reply, opened, digest)
+    return None
+
+
+# ---- files
+
+
+def _give(reply: Reply, opened: Opened, digest: str | None) -> Rest | None:
+    plan = plan_file(reply.head, opened.entry, digest, int(reply.came.timestamp()))
+    permit = reply.permit
+    assert permit is not None
+    if not plan.size:
+        if plan.status == 200 and reply.head.method == "GET":
+            permit.reserve(1.0)  # an empty file is a file
+        reply.respond(plan.status, plan.fields, plan.body)
+        return None
+    if plan.size > SMALL or permit.rate < math.inf:
+        return _send(reply, opened, plan)
+    permit.reserve(plan.size / opened.entry.size)
+    data = os.pread(opened.file.fileno(), plan.size, plan.offset)
+    if len(data) < plan.size:
+        reply.way.reset()  # it is being cut short this very moment
+    else:
+        reply.respond(plan.status, plan.fields, data)
+    return None
+
+
+async def _give_with_digest(reply: Reply, site: Site, opened: Opened) -> None:
+    hashing = site.host.spawn(site.library.digest(opened), f"wants {opened.entry.path} hashed")
+    try:
+        while not hashing.done():
+            await asyncio.wait([hashing], timeout=WORKING_S)
+            if not hashing.done() and reply.head.version != b"1.0":
+                reply.way.write(PROCESSING)
+        digest = hashing.result()
+    finally:
+        hashing.cancel()
+    rest = _give(reply, opened, digest)
+    if rest is not None:
+        await rest
+
+
+async def _send(reply: Reply, opened: Opened, plan: Plan) -> None:
+    permit, way = reply.permit, reply.way
+    assert permit is not None
+    whole = opened.entry.size
+    permit.reserve(plan.size / whole)
+    begin = math.inf
+    try:
+        with permit.using(way.reset):
+            reply.respond(plan.status, plan.fields)
+            begin = way.position()
+            while reply.sent < plan.size:
+                size = permit.stretch(plan.size - reply.sent)
+                if permit.rate < math.inf:
+                    await permit.pace(size)
+                await way.send_file(opened.file, plan.offset + reply.sent, size)
+                reply.sent += size
+    except BaseException:
+        reply.sent = int(min(plan.size, max(reply.sent, way.gone_out() - begin)))
+        permit.refund((plan.size - reply.sent) / whole)
+        raise
+
+
+# ---- folders
+
+
+async def _look_for_folder(reply: Reply, site: Site, path: str) -> None:
+    if await site.host.compute(site.library.listing, path) is None:
+        reply.say(404)
+    else:
+        reply.say(301, f"Location: {Target(path, True)}\r\n")
+
+
+async def _list(reply: Reply, site: Site, path: str) -> None:
+    entries = await site.host.compute(site.library.listing, path)
+    if entries is None:
+        reply.say(404)
+        return
+    head = reply.head
+    as_page = prefers_page(head.fields.get(b"accept"))
+    write = page.write_page if as_page else page.write_json
+    body, etag = await site.host.compute(_write_listing, write, path, entries)
+    fields = f'ETag: "{etag}"\r\nVary: Accept\r\nCache-Control: no-cache\r\n'
+    status = judge(head.method, head.fields, Validators(f'"{etag}"'.encode("ascii"), None))
+    if status == 304:
+        reply.respond(304, fields)
+    elif status == 412:
+        reply.say(412)
+    else:
+        kind = "text/html; charset=utf-8" if as_page else "application/json"
+        fields += (
+            f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
+            f"Content-Security-Policy: {page.POLICY}\r\nX-Content-Type-Options: nosniff\r\n"
+        )
+        reply.respond(200, fields, body)
+
+
+def _write_listing(
+    write: Callable[[str, Sequence[Entry]], bytes], path: str, entries: Sequence[Entry]
+) -> tuple[bytes, str]:
+    """The body, and a name for what it says."""
+    body = write(path, entries)
+    return body, hashlib.sha256(body).hexdigest()[:32]

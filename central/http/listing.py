@@ -1,0 +1,184 @@
+"""What a server has, by the JSON of its folders, and what changes there, by asking again and again.
+
+Polling is cheap: If-None-Match gets 304 and no body while nothing changes (RFC 9110, 13.1.2).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import msgspec
+
+from central.config import ClientConfig
+from central.errors import BusyError, NotFoundError, TransferError
+from central.http.answer import MAX_SIZE
+from central.http.page import Listing
+from central.http.session import Session
+from central.library.library import Change, Entry
+from central.link import Link
+from central.paths import parse_path
+from host.host import Host
+
+MAX_LISTING = 64 * 1024 * 1024
+"""Bytes of a folder's listing, or of those of all that are watched: some 300,000 files."""
+
+MAX_FOLDERS = 10_000
+"""Folders that are watched: each costs a request every time."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A line of a listing."""
+
+    entry: Entry
+    etag: str
+    """The server's name for this version of the file; the entry of another one may be equal."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """A folder as it was when it was last read."""
+
+    etag: str | None
+    size: int
+    items: dict[str, Item]
+
+
+class Folders:
+    """The folders of one server, asked for as often as one likes."""
+
+    def __init__(self, host: Host, link: Link, config: ClientConfig) -> None:
+        """`link` names the one that is looked at."""
+        self._top = link.path
+        self._session = Session(host, link, config)
+        self._known: dict[str, _Read] = {}
+
+    async def read(self, path: str) -> dict[str, Item]:
+        """What is in a folder, by path; the path of a folder in it ends with `/`.
+
+        Raises CentralError.
+        """
+        known = self._known.get(path)
+        more = [("Accept", "application/json")]
+        if known is not None and known.etag is not None:
+            more.append(("If-None-Match", known.etag))
+        target = f"/{quote(path)}/" if path else "/"
+        answer = await self._session.get(target, *more)
+        if answer.status != 200 and not (answer.status == 304 and known and known.etag):
+            raise self._session.refusal(answer)
+        body = await self._body()
+        self._session.release(answer)
+        if answer.status == 304:
+            assert known is not None
+            return known.items
+        self._known[path] = _Read(answer.fields.get("etag"), len(body), parse_listing(body, path))
+        return self._known[path].items
+
+    async def files(self) -> dict[str, Item]:
+        """All files in the folder and in those below it. Raises CentralError."""
+        files: dict[str, Item] = {}
+        waiting, known = [self._top], {}
+        while waiting:
+            path = waiting.pop()
+            try:
+                items = await self.read(path)
+            except NotFoundError:
+                if path == self._top:
+                    raise
+                continue  # gone since the folder that it was in was read
+            known[path] = self._known[path]
+            size = sum(read.size for read in known.values())
+            if len(known) > MAX_FOLDERS or size > MAX_LISTING:
+                raise TransferError(f"{self._top or '/'}: there is more than can be watched")
+            for below, item in items.items():
+                if below.endswith("/"):
+                    waiting.append(below.removesuffix("/"))
+                else:
+                    files[below] = item
+        self._known = known
+        return files
+
+    def close(self) -> None:
+        """End the connection; another question opens another."""
+        self._session.drop()
+
+    async def _body(self) -> bytes:
+        caller = await self._session.connected()
+        body = bytearray()
+        while (data := await caller.piece()) is not None:
+            body += data
+            if len(body) > MAX_LISTING:
+                raise TransferError(f"{self._top or '/'}: a listing of more than {MAX_LISTING} B")
+        return bytes(body)
+
+
+def parse_listing(body: bytes, folder: str) -> dict[str, Item]:
+    """The entries of a folder's JSON by path, sorted. Raises TransferError.
+
+    One with a path that is not plain or not directly in the folder makes all of it suspect.
+    """
+    try:
+        listed = msgspec.json.decode(body, type=Listing).entries
+    except (ValueError, RecursionError) as error:
+        raise TransferError(f"{folder or '/'}: this is no listing of ours: {error}") from None
+    items = {}
+    for each in listed:
+        path = each.path.removesuffix("/") if each.folder else each.path
+        if parse_path(path) is None or path.rpartition("/")[0] != folder:
+            raise TransferError(f"{folder or '/'}: no path for a listing: {path[:80]!a}")
+        if not 0 <= each.size <= MAX_SIZE or abs(each.modified_ns) > MAX_SIZE:
+            raise TransferError(f"{folder or '/'}: {path[:80]!a} has a size or time of no file")
+        path += "/" if each.folder else ""
+        size = 0 if each.folder else each.size
+        items[path] = Item(Entry(path=path, size=size, modified_ns=each.modified_ns), each.etag)
+    return dict(sorted(items.items()))
+
+
+def changes(before: Mapping[str, Item], now: Mapping[str, Item]) -> Iterator[Change]:
+    """What happened between two looks: removals, then the rest, each by path."""
+    for path in sorted(before.keys() - now.keys()):
+        yield Change(kind="removed", path=path, entry=None)
+    for path, item in sorted(now.items()):
+        if path not in before:
+            yield Change(kind="added", path=path, entry=item.entry)
+        elif item != before[path]:
+            yield Change(kind="changed", path=path, entry=item.entry)
+
+
+async def listing(host: Host, link: Link, config: ClientConfig) -> list[Entry]:
+    """What is directly in the folder `link.path`, sorted by path. Raises CentralError."""
+    folders = Folders(host, link, config)
+    try:
+        return [item.entry for item in (await folders.read(link.path)).values()]
+    finally:
+        folders.close()
+
+
+async def watch(host: Host, link: Link, config: ClientConfig) -> AsyncGenerator[Change, None]:
+    """What changes below the folder `link.path` from now on, looked at every `config.poll_s`.
+
+    A server that goes away has `config.patience_s` to come back.  Who stops early closes it
+    (contextlib.aclosing).  Raises CentralError.
+    """
+    folders = Folders(host, link, config)
+    try:
+        known = await folders.files()
+        answered = host.loop.time()
+        while True:
+            await asyncio.sleep(config.poll_s)
+            try:
+                files = await folders.files()
+            except (TransferError, BusyError):
+                folders.close()
+                if host.loop.time() - answered > config.patience_s + config.poll_s:
+                    raise
+                continue
+            answered = host.loop.time()
+            for change in changes(known, files):
+                yield change
+            known = files
+    finally:
+        folders.close()

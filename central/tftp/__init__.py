@@ -1,0 +1,1 @@
+"""TFTP over UDP (RFC 1350): the server and the client of it."""

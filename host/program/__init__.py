@@ -1,0 +1,1 @@
+"""What makes this computer a host for a program of the command line."""
