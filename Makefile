@@ -16,7 +16,7 @@ bench: .venv/for-use ## Run the textbook's figure: both backends, N = 1 to 35
 	$(BIN)/bench run kurose-ross
 
 test: .venv/for-development ## Run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: .venv/for-development ## Check the code's style and format
 	$(BIN)/ruff check .
@@ -28,7 +28,7 @@ types: .venv/for-development ## Check the types
 notebooks: .venv/for-development ## Run the notebooks and keep their output
 	$(BIN)/python docs/run_notebooks.py
 
-front-page: .venv/for-use ## Measure the README's picture and figures again
+front-page: .venv/for-use ## Measure the README's pictures and figures again
 	$(BIN)/python docs/front_page.py
 
 server-figures: .venv/for-use ## Measure the HTTP server, against nginx where it is installed

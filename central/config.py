@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 
@@ -23,8 +22,8 @@ class Limits:
     """Bytes per second that a client must take or give over `rate_s` during a transfer."""
     rate_s: float = 20.0
     """Seconds over which `least_rate` is judged (Apache's mod_reqtimeout: 20 s)."""
-    upload_bytes: float = math.inf
-    """Bytes in an uploaded file; the disk may have room for fewer."""
+    upload_bytes: int = 8 << 30
+    """Bytes in an uploaded file, so that one without end is none (nginx: client_max_body_size)."""
     transfers: int = 256
     """TFTP transfers at a time, each with a port of its own."""
 

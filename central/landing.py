@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from central.errors import CentralError, CorruptError, DiskError, TransferError
+from central.errors import CorruptError, DiskError, TransferError
 from central.link import Link
 from host.files import PartialFile
 from host.host import Host
@@ -61,7 +61,7 @@ class Landing:
         self._filled = 0
         self._stored = 0
         self._storing: asyncio.Future[None] | None = None
-        self._error: CentralError | None = None
+        self._error: BaseException | None = None
         self.path = path
         self.on_room: Callable[[], None] = _nothing
         """Called when a `crowded` landing takes bytes again, or will never."""
@@ -256,16 +256,18 @@ class Landing:
 
     def _flushed(self, storing: asyncio.Future[None]) -> None:
         self._storing = None
+        error = None if storing.cancelled() else storing.exception()
         if self._abandoned:
             self._release()
         elif storing.cancelled():
             self._error = TransferError(f"{self._link.path}: given up before it was whole")
-        elif isinstance(error := storing.exception(), OSError):
-            self._error = _disk_error(self.path, error)
         elif error is not None:
-            raise error
+            # Whatever it is: bytes are missing now, so nothing may be committed.
+            self._error = _disk_error(self.path, error) if isinstance(error, OSError) else error
         elif self.crowded or self.received == self.size:
             self._flush()
+        if self._error is not None:
+            self._filled = 0  # who is held back goes on, and meets the error
         self.on_room()
 
     async def _to_its_end(self, function: Callable[..., T], *args: Any) -> T:

@@ -64,6 +64,8 @@ class Link:
                 f"{text!r} is not a link to a server; expected http://HOST:PORT/PATH, or socket:// "
                 "or tftp://"
             )
+        if ":" in url.hostname:
+            raise LinkError(f"{text!r} has an IPv6 address; expected an IPv4 address or a name")
         try:
             path = unquote(url.path.removeprefix("/"), errors="strict")
         except UnicodeDecodeError:

@@ -54,8 +54,9 @@ class Server:
         guard: Guard | None = None,
         limits: Limits | None = None,
         log: Callable[[Request], None] = lambda request: None,
+        warn: Callable[[str], None] = lambda line: None,
     ) -> None:
-        """Without a library it has what is published; without a guard all may read."""
+        """Without a library it has what is published; without a guard everybody may read."""
         limits = limits or Limits()
         self._library = library or Library(host)
         self._guard = guard or Guard(host)
@@ -66,6 +67,7 @@ class Server:
             limits=limits,
             admission=Admission(limits, resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
             log=log,
+            warn=warn,
         )
         self._ports = ports
         self._protocols = protocols

@@ -24,3 +24,9 @@ class Site:
     admission: Admission
     log: Callable[[Request], None] = lambda request: None
     """Told of every request once it was answered."""
+    warn: Callable[[str], None] = lambda line: None
+    """Told in a line of what the server's owner should know."""
+
+    def full(self, error: OSError) -> None:
+        """A door has to rest, for want of descriptors most likely."""
+        self.warn(f"no more connections can be taken for now: {error.strerror or error}")

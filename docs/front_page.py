@@ -1,4 +1,4 @@
-"""Puts a run of the textbook's figure on the README: its picture, and a table of its figures."""
+"""Puts two runs on the README: the textbook's figure with a table, and the transports' picture."""
 
 import re
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from bench.results import Results
 from bench.table import figure
 
 README = Path("README.md")
-PICTURE = Path("docs/distribution_time.png")
+DOCS = Path("docs")
 PLACE = re.compile(r"(?<=<!-- figures -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
 OF_EACH = ("{} (h)", "bound (h)", "efficiency", "origin sent")
 
@@ -42,7 +42,9 @@ def table(results: Results) -> str:
 def main() -> None:
     """Run, draw and write; to be started in the project's folder."""
     results = bench.run("kurose-ross", out="build/front-page")
-    copy(Path("build/front-page") / PICTURE.name, PICTURE)
+    copy("build/front-page/distribution_time.png", DOCS)
+    bench.run("transports", out="build/transports")
+    copy("build/transports/transports.png", DOCS)
     text = README.read_text(encoding="utf-8")
     README.write_text(PLACE.sub(lambda _: table(results), text), encoding="utf-8")
 

@@ -77,8 +77,3 @@ def _open_alone(path: Path) -> BinaryIO:
         file.close()
         raise FileExistsError(f"{path} is being written by another transfer")
     return file
-
-
-def safe_name(name: str) -> bool:
-    """True when `name` is one plain file name that stays in its folder."""
-    return name not in ("", ".", "..") and not set(name) & set("/\\\0")

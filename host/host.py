@@ -64,6 +64,9 @@ class Host:
         self._listeners: dict[Listener, None] = {}
         self._endpoints: dict[DatagramEndpoint, None] = {}
         self._tasks: dict[asyncio.Task[Any], None] = {}
+        self.dallying: dict[Any, None] = {}
+        """Conversations over datagrams that are over and stay a while, lest their last word is
+        lost; the oldest first.  They outlive the transfers, and end with the host."""
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {self.address}>"
@@ -247,8 +250,11 @@ class Host:
         for stream in list(self._streams):
             stream.reset()
         for transport in list(self._raw):
+            sock = transport.get_extra_info("socket")
+            if sock.fileno() < 0:
+                continue  # gone; Python 3.11 cannot abort it once more
             if not transport.is_closing():
-                reset_on_close(transport.get_extra_info("socket"))
+                reset_on_close(sock)
             transport.abort()
         # The transports tell their protocols in the loop's next turn.
         await asyncio.sleep(0)

@@ -29,6 +29,11 @@ class Listener:
         self._on_close = on_close
         self._loop = asyncio.get_running_loop()
         self.address: Address = sock.getsockname()
+        self.rests = 0
+        """How often it could take no connection, for want of descriptors say, and rested."""
+        self.on_rest: Callable[[OSError], None] = self._complain
+        """Called with the reason when the first of such rests in a row begins."""
+        self._resting = False
         self._listen()
 
     @property
@@ -41,12 +46,24 @@ class Listener:
                 sock, remote = self._sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
-            except OSError:
-                # Without descriptors the port stays ready: trying on would stop the clock.
-                self._loop.remove_reader(self._sock)
-                self._loop.call_later(REST_S, self._listen)
-                raise
+            except OSError as error:
+                self._rest(error)
+                return
+            self._resting = False
             self._on_accept(sock, remote)
+
+    def _rest(self, error: OSError) -> None:
+        """Without descriptors the port stays ready: trying on would stop the clock."""
+        self._loop.remove_reader(self._sock)
+        self._loop.call_later(REST_S, self._listen)
+        self.rests += 1
+        if not self._resting:
+            self._resting = True
+            self.on_rest(error)
+
+    def _complain(self, error: OSError) -> None:
+        context = {"message": "no connection can be taken", "exception": error}
+        self._loop.call_exception_handler(context)
 
     def _listen(self) -> None:
         if self._sock.fileno() >= 0:

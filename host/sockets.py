@@ -65,11 +65,6 @@ class MeteredSocket(socket.socket):
         self.meter.sent(self.remote, sent, self.clock())
         return sent
 
-    def sent_file(self, size: int) -> None:
-        """Count bytes that somebody else had the kernel send from a file."""
-        self.meter.calls["sendfile"] += 1
-        self.meter.sent(self.remote, size, self.clock())
-
     def bind(self, address: Any) -> None:
         self.meter.calls["bind"] += 1
         super().bind(address)
@@ -237,10 +232,6 @@ class TracedSocket(MeteredSocket):
             f"{size} B",
             lambda: super(TracedSocket, self).sendfile_from(file, offset, size),
         )
-
-    def sent_file(self, size: int) -> None:
-        super().sent_file(size)
-        self._note("sendfile", f"{size} B", str(size))
 
     def getsockopt(self, *what: Any) -> Any:
         value = super().getsockopt(*what)

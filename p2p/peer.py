@@ -27,6 +27,8 @@ from p2p.reception import Reception
 from p2p.swarm import Select, Swarm
 from p2p.upload import Upload
 
+CLOSED = "the peer was closed"
+
 PEER_ID_PREFIX = b"-FL0100-"
 """BEP 20: two letters for the client, four digits for its version."""
 
@@ -56,6 +58,7 @@ class Peer:
         self._node: DhtNode | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
+        self._closed = False
 
     # ---- the node's contract
 
@@ -86,7 +89,8 @@ class Peer:
         return found
 
     async def close(self) -> None:
-        """Leave every swarm."""
+        """Leave every swarm; who is about to join one is refused."""
+        self._closed = True
         if self._ticking is not None:
             self._ticking.cancel()
         for swarm in list(self._swarms.values()):
@@ -116,6 +120,9 @@ class Peer:
                 node.meet(self._ways_in())
                 self._node, self._reception.node_port = node, node.address[1]
             self._listener = listener
+            if self._closed:  # meanwhile, and what was opened since is to be closed again
+                await self.close()
+                raise P2PError(CLOSED)
             self._ticking = self._host.spawn(self._tick(), "ticks")
 
     @property
@@ -181,6 +188,8 @@ class Peer:
         """A new swarm, in place of one that came to nothing."""
         if infohash in self._swarms:
             await self._leave(self._swarms[infohash])
+        if self._closed:
+            raise P2PError(CLOSED)
         swarm = Swarm(
             self._host,
             self._config,

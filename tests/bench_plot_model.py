@@ -44,8 +44,9 @@ def measured(scenario: Scenario, sweep: dict[str, list[str]] | None = None) -> R
     swept = plan[0].swept
     for trial in plan:
         run = one_run(trial.scenario, trial.backend, trial.clients, trial.repeat)
+        columns = labels(trial, swept)
         for frame, made in run.items():
-            rows[frame] += [labels(trial, swept) | row for row in made]
+            rows[frame] += [columns | row for row in made]
     frames = {name: pd.DataFrame(made) for name, made in rows.items()}
     return Results(scenario=scenario, meta={"sweep": dict.fromkeys(swept)}, **frames)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 """In English whatever the locale, unlike strftime(3)'s."""
@@ -30,14 +31,19 @@ class Request:
     date: datetime
     """When it came, with its time zone."""
     line: str
-    """`GET /a.txt HTTP/1.1`; the other protocols are written like it: `GET a.txt SOCKET/1`,
-    `RRQ a.txt TFTP`."""
+    """`GET /a.txt HTTP/1.1`; the other protocols are written like it, see `write_line`:
+    `GET /a.txt SOCKET/1`, `RRQ /a.txt TFTP`."""
     status: int
     """As in HTTP."""
     sent: int
     """Bytes of the answer's body that were handed to the kernel."""
     referer: str = "-"
     agent: str = "-"
+
+
+def write_line(verb: str, path: str, protocol: str) -> str:
+    """The request line of a protocol that has none: three words, as HTTP's."""
+    return f"{verb} /{quote(path, errors='surrogatepass')} {protocol}"
 
 
 def format_line(request: Request) -> str:

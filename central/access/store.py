@@ -256,13 +256,13 @@ def _clearly(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise TokenFileError(f"there is no {path}; granting a token makes a token file") from None
+        raise TokenFileError(_absent(path)) from None
     except OSError as error:
         raise TokenFileError(f"{path}: {error.strerror}; expected a token file") from None
     except (sqlite3.Error, UnicodeDecodeError) as error:
         kind = _kind(error)
         if kind == sqlite3.SQLITE_CANTOPEN and not path.exists():
-            what = f"there is no {path}; granting a token makes a token file"
+            what = _absent(path)
         elif kind == sqlite3.SQLITE_NOTADB:
             what = f"{path} is not a token file"
         elif kind in BUSY:
@@ -279,3 +279,9 @@ def _kind(error: sqlite3.Error | UnicodeDecodeError) -> int:
     """What went wrong: the lower eight bits of the result code, the others say more
     (https://www.sqlite.org/rescode.html); 0 when it was found by Python's module."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _absent(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent} for the token file {path.name}"
+    return f"there is no {path}; granting a token makes a token file"

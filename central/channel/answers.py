@@ -11,7 +11,7 @@ from typing import IO, Protocol, TypeVar
 import msgspec
 
 from central.access.guard import Permit, Right
-from central.access.log import Request
+from central.access.log import Request, write_line
 from central.channel import frames
 from central.channel.frames import Frame, Item
 from central.channel.intake import Intake
@@ -20,6 +20,9 @@ from central.library.library import Entry, Opened
 from central.site import Site
 
 T = TypeVar("T")
+GONE = 499
+"""The client was gone, or did not want it any more, before the answer was whole (nginx)."""
+
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -38,7 +41,7 @@ class Turn:
     question: frames.Question
     cancelled: bool = False
     user: str = "-"
-    status: int = 200
+    status: int = GONE
     sent: int = 0
     """Bytes of a file that have gone, or of a listing."""
 
@@ -105,7 +108,7 @@ async def answer(line: Line, turn: Turn) -> None:
                 address=line.address,
                 user=turn.user,
                 date=date,
-                line=f"{kind} {question.path} SOCKET/{frames.VERSION}",
+                line=write_line(kind, question.path, f"SOCKET/{frames.VERSION}"),
                 status=turn.status,
                 sent=turn.sent,
             )
@@ -135,11 +138,12 @@ async def _answer(line: Line, turn: Turn) -> None:
             line.listen(question.path, permit)
             await line.meanwhile(line.site.library.settled())
             line.say(frames.Done(question.id))
+            turn.status = 200
 
 
 def _check(turn: Turn) -> None:
     if turn.cancelled:
-        raise RefusedError(499, "cancelled")
+        raise RefusedError(GONE, "cancelled")
 
 
 # ---- files out
@@ -156,7 +160,6 @@ async def _get(line: Line, turn: Turn, get: frames.Get, permit: Permit) -> None:
         size = opened.entry.size
         permit.reserve(length / max(1, size))
         begun = 0
-        turn.status = 200 if length == size else 206
         line.say(
             frames.File(
                 get.id, size, offset, length, opened.entry.etag, opened.entry.modified_ns, sha256
@@ -173,6 +176,7 @@ async def _get(line: Line, turn: Turn, get: frames.Get, permit: Permit) -> None:
             # A stretch that was begun counts: how much of it came only the client knows.
             permit.refund((length - begun) / max(1, size))
         line.say(frames.Done(get.id))
+        turn.status = 200 if length == size else 206
     finally:
         opened.close()
 
@@ -217,6 +221,8 @@ async def _put(line: Line, turn: Turn, put: frames.Put, permit: Permit) -> None:
             while left:
                 _check(turn)
                 data = await intake.take()
+                if intake.cut and not data:
+                    raise RefusedError(GONE, f"the file was cut short, by {left} bytes")
                 await permit.pace(len(data))
                 await site.host.compute(upload.write, data)
                 left -= len(data)
@@ -224,8 +230,8 @@ async def _put(line: Line, turn: Turn, put: frames.Put, permit: Permit) -> None:
             intake.close()
         _check(turn)
         entry = await line.meanwhile(site.host.compute(upload.commit, put.sha256))
-        turn.status = 201
         line.say(frames.Stored(put.id, item(entry)))
+        turn.status = 201
     finally:
         upload.discard()
 
@@ -256,6 +262,7 @@ async def _list(line: Line, turn: Turn, question: frames.List) -> None:
         filled += size
     turn.sent += filled
     line.say(frames.Listing(question.id, items))
+    turn.status = 200
 
 
 def item(entry: Entry) -> Item:

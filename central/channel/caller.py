@@ -1,44 +1,30 @@
-"""The client's end of one persistent socket: requests out, answers and events in."""
+"""The client's end of one connection: frames out, and those that come to whom they are for."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 from collections import deque
-from collections.abc import Callable
-from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from central.channel import frames
-from central.channel.asked import (
-    SHOWN,
-    Asked,
-    AskedGet,
-    AskedList,
-    AskedPut,
-    AskedSubscribe,
-    Trouble,
-)
+from central.channel.asked import SHOWN, Asked, AskedGet, AskedPut, AskedSubscribe, Trouble
 from central.channel.deadlines import Silence, TooSlowError
-from central.channel.frames import BreachError, Data, Decoder, Frame, Item, Received
+from central.channel.frames import BreachError, Data, Decoder, Frame, Received
 from central.channel.news import MOST_NEWS
 from central.channel.writer import FrameWriter
-from central.config import ClientConfig
-from central.errors import DeniedError, DiskError, LinkError, TransferError
-from central.landing import Landing
-from central.link import Link
+from central.deadline import Deadline
+from central.errors import LinkError
 from host.host import Host
 
 SCRATCH = 16 * 1024
 """Bytes of frames read at a time; those of DATA go where they belong as soon as it has begun."""
 
 
-class Channel(asyncio.BufferedProtocol):
+class Caller(asyncio.BufferedProtocol):
     """An open connection to a server; requests may be made at any time, and several at once."""
 
-    def __init__(self, host: Host, config: ClientConfig) -> None:
-        """Made by `open`."""
+    def __init__(self, host: Host, patience_s: float) -> None:
         self._host = host
         self._loop = host.loop
         self._decoder = Decoder(frames.TO_CLIENT)
@@ -51,156 +37,25 @@ class Channel(asyncio.BufferedProtocol):
         self._held = False
         self._trouble: Trouble | None = None
         self._sending: asyncio.Future[None] | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._silence = Silence(config.patience_s, self._loop.time())
+        self._deadline = Deadline(self._loop, self._late)
+        self._silence = Silence(patience_s, self._loop.time())
         self._data_most = frames.DATA_MOST
         self._lost: asyncio.Future[None] = self._loop.create_future()
-
-    @classmethod
-    async def open(cls, host: Host, link: Link, config: ClientConfig) -> Channel:
-        """Connect to the link's server and say HELLO. Raises TransferError.
-
-        Whether the server lets us in shows with the first answer; DeniedError at once for a token
-        that cannot be sent.
-        """
-        hello = frames.Hello(frames.VERSION, config.token)
-        try:
-            frames.encode(hello)
-        except ValueError:
-            raise DeniedError("the token is none: it is too long, or has strange letters") from None
-        patience_s = config.patience_s if config.patience_s < math.inf else None
-        where = link.authority
-        try:
-            async with asyncio.timeout(patience_s):
-                channel = await host.connect(lambda: cls(host, config), link.address, link.port)
-        except TimeoutError:
-            raise TransferError(f"{where} does not answer: nothing for {patience_s:g} s") from None
-        except (OSError, UnicodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else None
-            raise TransferError(f"{where} does not answer: {reason or error}") from None
-        channel._say(hello)
-        return channel
 
     async def close(self) -> None:
         """End the connection; what is under way fails."""
         self._end(Trouble(0, "the connection was closed"))
         await self._lost
 
-    # ---- requests
+    # ---- for who asks
 
-    async def listing(self, folder: str = "") -> list[Item]:
-        """What is directly in a folder, sorted by path. Raises CentralError."""
-        asked = AskedList(frames.List(self._id(), folder))
-        await self._answered(asked)
-        return asked.entries
-
-    async def subscribe(self, folder: str = "") -> None:
-        """Have `event` tell of every change below a folder from now on. Raises CentralError."""
-        await self._answered(AskedSubscribe(frames.Subscribe(self._id(), folder)))
-        self._silence.listening = True
-        self._arm()
-
-    async def event(self) -> frames.Event:
-        """What has changed next. Raises what ended the connection."""
-        while not self._events:
-            if self._trouble is not None:
-                raise self._trouble.error("")
-            self._woken = self._loop.create_future()
-            await self._woken
-        event = self._events.popleft()
-        self._go_on()
-        return event
-
-    async def get(self, path: str, landing: Landing, request_size: int | None = None) -> None:
-        """Fetch what `landing` lacks, `request_size` bytes at a time (None: all at once).
-
-        The next stretch is asked for when one begins.  Raises CentralError.
-        """
-        # What is no named version's cannot be gone on with.
-        etag = landing.etag if landing.received else None
-        offset = landing.received if etag is not None else 0
-        under_way: list[AskedGet] = []
-
-        def ask(offset: int, etag: str | None) -> AskedGet:
-            wanted = landing.sha256 is None
-            get = frames.Get(self._id(), path, offset, request_size, etag, wanted)
-            asked = AskedGet(get, landing, first=not under_way)
-            under_way.append(asked)
-            self._ask(asked)
-            return asked
-
-        landing.on_room = self._go_on
-        try:
-            asked = ask(offset, etag)
-            while True:
-                await asked.began()
-                following = ask(asked.end, landing.etag) if asked.end < asked.size else None
-                await asked.whole()
-                if following is None:
-                    return
-                asked = following
-        finally:
-            landing.on_room = _nothing
-            for each in under_way:
-                self._give_up(each)
-
-    async def put(
-        self, local: Path, path: str, report: Callable[[int], None] = lambda sent: None
-    ) -> Item:
-        """Send the file at `local` to be stored as `path`; `report` gets the bytes sent so far.
-
-        Raises CentralError.
-        """
-        try:
-            file = await self._host.compute(lambda: local.open("rb"))
-        except OSError as error:
-            raise DiskError(f"{local}: {error.strerror or error}") from None
-        with file:
-            try:
-                digest = await self._host.compute(hashlib.file_digest, file, "sha256")
-            except OSError as error:
-                raise DiskError(f"{local}: {error.strerror or error}") from None
-            size = file.tell()
-            asked = AskedPut(frames.Put(self._id(), path, size, digest.hexdigest()))
-            self._ask(asked)
-            try:
-                await asked.began()
-                await self._send_file(asked, file, size, report)
-                await asked.whole()
-            finally:
-                self._give_up(asked)
-        assert asked.entry is not None
-        return asked.entry
-
-    async def _send_file(
-        self, asked: AskedPut, file: BinaryIO, size: int, report: Callable[[int], None]
-    ) -> None:
-        sent = 0
-        while sent < size and not asked.over:
-            part = min(self._writer.size, self._data_most, size - sent)
-            self._sending = asyncio.ensure_future(
-                self._writer.send_data(asked.question.id, file, sent, part)
-            )
-            try:
-                await asyncio.wait([self._sending])
-            finally:
-                self._sending.cancel()
-                sending, self._sending = self._sending, None
-            if self._trouble is not None:
-                return
-            if not sending.cancelled() and (error := sending.exception()) is not None:
-                self._end(Trouble(0, f"sending it failed: {error}"))
-                return
-            sent += part
-            self._silence.heard(self._loop.time())
-            report(sent)
-            await asyncio.sleep(0)
-
-    def _id(self) -> int:
+    def new_id(self) -> int:
+        """An id for the next request."""
         self._next_id = (self._next_id + 1) % 2**32
         return self._next_id
 
-    def _ask(self, asked: Asked) -> None:
+    def ask(self, asked: Asked) -> None:
+        """Send a request; `asked` learns what comes of it. Raises CentralError."""
         if self._trouble is not None:
             raise self._trouble.error(asked.question.path)
         try:
@@ -213,23 +68,55 @@ class Channel(asyncio.BufferedProtocol):
         self._writer.say(frame)
         self._arm()
 
-    async def _answered(self, asked: Asked) -> None:
-        self._ask(asked)
-        try:
-            await asked.whole()
-        finally:
-            self._give_up(asked)
-
-    def _give_up(self, asked: Asked) -> None:
+    def give_up(self, asked: Asked) -> None:
         """Nobody waits for it any more; the server need not go on, if it has not ended."""
         if asked in self._asked and self._trouble is None:
             asked.fail(Trouble(0, "given up").error(asked.question.path))
-            self._say(frames.Cancel(asked.question.id))
-            self._go_on()
+            self.say(frames.Cancel(asked.question.id))
+            self.go_on()
 
-    def _say(self, frame: Frame) -> None:
+    def say(self, frame: Frame) -> None:
+        """Send a frame, unless the connection is at its end."""
         if self._trouble is None:
             self._writer.say(frames.encode(frame))
+
+    async def send(self, asked: AskedPut, file: IO[bytes], offset: int, most: int) -> int:
+        """Send a DATA of a PUT, at most `most` bytes of `file`; returns how many.
+
+        Less than that, and `asked` has failed, when the connection ends.
+        """
+        part = min(self._writer.size, self._data_most, most)
+        self._sending = asyncio.ensure_future(
+            self._writer.send_data(asked.question.id, file, offset, part)
+        )
+        try:
+            await asyncio.wait([self._sending])
+        finally:
+            self._sending.cancel()
+            sending, self._sending = self._sending, None
+        if self._trouble is not None:
+            return 0
+        if not sending.cancelled() and (error := sending.exception()) is not None:
+            self._end(Trouble(0, f"sending it failed: {error}"))
+            return 0
+        self._silence.heard(self._loop.time())
+        return part
+
+    def listen(self) -> None:
+        """The server would say when something changes: it may not be silent for long."""
+        self._silence.listening = True
+        self._arm()
+
+    async def event(self) -> frames.Event:
+        """What has changed next. Raises what ended the connection."""
+        while not self._events:
+            if self._trouble is not None:
+                raise self._trouble.error("")
+            self._woken = self._loop.create_future()
+            await self._woken
+        event = self._events.popleft()
+        self.go_on()
+        return event
 
     # ---- what the transport tells
 
@@ -291,7 +178,7 @@ class Channel(asyncio.BufferedProtocol):
             self._transport.pause_reading()
         return full
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
         """There may be room again."""
         if self._held and self._trouble is None and not self._hold():
             self._held = False
@@ -327,7 +214,7 @@ class Channel(asyncio.BufferedProtocol):
                     self._events.append(event)
                     self._wake()
             case frames.Ping():
-                self._say(frames.Pong())
+                self.say(frames.Pong())
             case frames.Welcome():
                 if event.version != frames.VERSION:
                     raise BreachError(f"version {event.version}, not {frames.VERSION}")
@@ -350,23 +237,22 @@ class Channel(asyncio.BufferedProtocol):
     # ---- silence and the end
 
     def _arm(self) -> None:
-        """Have `_ring` called when the server's silence may be too long; what is due later by then
-        rings early."""
+        """Have `_late` called when the server's silence may be too long."""
         due = self._silence.due(owes=bool(self._asked))
-        if self._trouble is not None or (self._timer is not None and self._timer.when() <= due):
+        if self._trouble is not None:
             return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._ring) if due < math.inf else None
+        if due < math.inf:
+            self._deadline.set(due - self._loop.time())
+        else:
+            self._deadline.clear()
 
-    def _ring(self) -> None:
-        self._timer = None
+    def _late(self) -> None:
         now = self._loop.time()
         if self._held:
             self._silence.heard(now)  # it is we who are slow
         try:
             if self._silence.judge(now, owes=bool(self._asked)):
-                self._say(frames.Ping())
+                self.say(frames.Ping())
         except TooSlowError as error:
             self._end(Trouble(0, str(error)))
         self._arm()
@@ -377,8 +263,7 @@ class Channel(asyncio.BufferedProtocol):
             return
         self._trouble = trouble
         self._into = None
-        if self._timer is not None:
-            self._timer.cancel()
+        self._deadline.cancel()
         for asked in self._asked:
             asked.fail(trouble.error(asked.question.path))
         self._asked.clear()
@@ -394,7 +279,3 @@ class Channel(asyncio.BufferedProtocol):
     def _wake(self) -> None:
         if self._woken is not None and not self._woken.done():
             self._woken.set_result(None)
-
-
-def _nothing() -> None:
-    pass

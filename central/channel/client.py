@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from central.channel.asked import MOST_ENTRIES
-from central.channel.caller import Channel
+from central.channel.channel import Channel
 from central.channel.frames import BreachError, Item
 from central.channel.news import compare, entry_of, note
 from central.config import ClientConfig

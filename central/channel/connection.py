@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable
 from contextlib import ExitStack
@@ -13,9 +14,11 @@ from central.channel import frames
 from central.channel.answers import Turn, answer, item
 from central.channel.deadlines import Deadlines, TooSlowError
 from central.channel.frames import BreachError, Decoder, Frame, Received
-from central.channel.intake import Intake
+from central.channel.house import House
+from central.channel.intake import Intake, Intakes
 from central.channel.news import News
 from central.channel.writer import FrameWriter
+from central.deadline import Deadline
 from central.errors import DeniedError
 from central.library.library import Change
 from central.site import Site
@@ -27,9 +30,6 @@ T = TypeVar("T")
 LINGER_S = 1.0
 """Seconds that an ended connection is still read, so that its last words are not lost to a RST
 (RFC 9112, section 9.6)."""
-
-LINGERING = 64
-"""Connections beyond those admitted that may hear why they are refused."""
 
 PRESENT_S = 5.0
 """Seconds of work without a word, after which a client is told by PING that it goes on."""
@@ -45,21 +45,21 @@ NOT_OURS = (
 class ServerConnection(asyncio.Protocol):
     """Answers one client's requests, one after the other, and tells it of changes in between."""
 
-    def __init__(self, site: Site, connections: dict[ServerConnection, None]) -> None:
-        """It is in `connections` from its beginning to its end."""
+    def __init__(self, site: Site, house: House) -> None:
+        """A guest of `house` from its beginning to its end."""
         self.site = site
         self.address = ""
-        self._connections = connections
+        self._house = house
         self._loop = site.host.loop
+        self._deadline = Deadline(self._loop, self._late)
         self._decoder = Decoder(frames.TO_SERVER)
         self._token: str | None = None
         self._turns: deque[Turn] = deque()
         self._worker: asyncio.Task[None] | None = None
-        self._intake: Intake | None = None
+        self._intakes = Intakes()
         self._news = News()
         self._subscription = ExitStack()
-        self._timer: asyncio.TimerHandle | None = None
-        self._entered = self._over = self._deaf = False
+        self._entered = self._over = self._deaf = self._eof = False
         self._lost: asyncio.Future[None] = self._loop.create_future()
 
     # ---- what the transport tells
@@ -68,15 +68,16 @@ class ServerConnection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._writer = FrameWriter(self.site.host, transport)
+        if not self._house.open:
+            self._abort()
+            return
         self.address = transport.get_extra_info("peername")[0]
-        self._connections[self] = None
+        self._house.guests[self] = None
         self._deadlines = Deadlines(self.site.limits, self._loop.time())
         reason = self.site.admission.enter(self.address)
         self._entered = reason is None
         if reason is None:
             self._arm()
-        elif len(self._connections) > self.site.limits.connections + LINGERING:
-            self._abort()
         else:
             self._farewell(503, reason)
 
@@ -94,28 +95,43 @@ class ServerConnection(asyncio.Protocol):
         self._deadlines.heard(self._loop.time(), ended=ended, begun=self._decoder.begun)
         self._arm()
 
+    def eof_received(self) -> bool:
+        """Keep it open: who asks nothing more may still read its answers."""
+        if self._over:
+            return False
+        self._eof = True
+        # No frame can end, and paused means from now on: not everything has gone.
+        self._deadlines.deaf()
+        self._transport.set_write_buffer_limits(high=0)
+        if self._intakes.latest is not None:
+            self._intakes.latest.end()
+        self._regulate()
+        self._rest()
+        return True
+
     def pause_writing(self) -> None:
         self._writer.pause()
         self._deadlines.takes(self._loop.time(), self._gone())
         self._regulate()
+        self._rest()
 
     def resume_writing(self) -> None:
         self._writer.resume()
         self._deadlines.took()
         self._tell_news()
         self._regulate()
+        self._rest()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._over = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._deadline.cancel()
         self._subscription.close()
         self._writer.resume()
         if self._worker is not None:
             self._worker.cancel()
         if self._entered:
             self.site.admission.leave(self.address)
-        del self._connections[self]
+        self._house.left(self)
         self._lost.set_result(None)
 
     async def close(self) -> None:
@@ -131,18 +147,16 @@ class ServerConnection(asyncio.Protocol):
     def _take(self, event: Received) -> None:
         match event:
             case frames.Data():
-                if self._intake is None or event.id != self._intake.id:
-                    raise BreachError("a DATA for no PUT")
                 self._deadlines.gave(len(event.data))
-                self._intake.put(event.data)
+                self._intakes.put(event.id, event.data)
             case frames.List() | frames.Get() | frames.Put() | frames.Subscribe():
                 self._ask(event)
             case frames.Cancel():
                 for turn in self._turns:
                     if turn.question.id == event.id:
                         turn.cancelled = True
-                if self._intake is not None:
-                    self._intake.wake()
+                if self._intakes.latest is not None:
+                    self._intakes.latest.wake()
             case frames.Hello():
                 self._greet(event)
             case frames.Ping():
@@ -167,6 +181,7 @@ class ServerConnection(asyncio.Protocol):
             raise BreachError(f"more than {frames.REQUESTS_MOST} requests at a time")
         if any(turn.question.id == question.id for turn in self._turns):
             raise BreachError(f"two requests with the id {question.id}")
+        self._intakes.forget(question.id)
         self._turns.append(Turn(question))
         if self._worker is None:
             self._deadlines.works()
@@ -188,8 +203,19 @@ class ServerConnection(asyncio.Protocol):
                 self._turns.popleft()
         finally:
             self._worker = None
-            self._deadlines.rests(self._loop.time())
-            self._arm()
+            self._rest()
+
+    def _rest(self) -> None:
+        """Wait for what the client asks next; end when it can't, and has all that it asked for."""
+        if self._worker is None and not self._over:
+            if self._writer.paused:
+                # It has as long as `least_rate` gives it: an answer to PING would not be read.
+                self._deadlines.works()
+            elif self._eof:
+                self._end()
+            else:
+                self._deadlines.rests(self._loop.time())
+        self._arm()
 
     @property
     def frame_size(self) -> int:
@@ -226,13 +252,16 @@ class ServerConnection(asyncio.Protocol):
         return task.result()
 
     def expect(self, put: frames.Put) -> Intake:
-        self._intake = Intake(put, self._regulate)
+        intake = Intake(put, self._regulate)
+        if self._eof:
+            intake.end()
+        self._intakes.add(intake)
         self._regulate()
-        return self._intake
+        return intake
 
     def _regulate(self) -> None:
         """Read on, unless the client has to take or the disk has to store something first."""
-        intake = self._intake
+        intake = self._intakes.latest
         deaf = self._writer.paused or (intake is not None and intake.full)
         now = self._loop.time()
         if deaf != self._deaf and not self._over:
@@ -275,16 +304,19 @@ class ServerConnection(asyncio.Protocol):
     # ---- the end
 
     def _arm(self) -> None:
-        """Have `_ring` called when a deadline may have passed; one that moved back rings early."""
-        due = self._deadlines.due
-        if self._over or (self._timer is not None and self._timer.when() <= due):
+        """Have `_late` called when one of the deadlines has passed."""
+        if self._over:
             return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._ring) if due < float("inf") else None
+        due = self._deadlines.due
+        if due < math.inf:
+            self._deadline.set(due - self._loop.time())
+        else:
+            self._deadline.clear()
 
-    def _ring(self) -> None:
-        self._timer = None
+    def _late(self) -> None:
+        if self._over:
+            self._transport.abort()
+            return
         try:
             if self._deadlines.judge(self._loop.time(), self._gone()):
                 self.say(frames.Ping())
@@ -292,10 +324,10 @@ class ServerConnection(asyncio.Protocol):
             self._farewell(408, str(error))
         self._arm()
 
-    def _gone(self) -> int:
-        """Bytes that have reached the client, where the system says; else a frame has `rate_s`."""
+    def _gone(self) -> int | None:
+        """Bytes that have reached the client, where the system says."""
         state = progress(self._transport)
-        return 0 if state is None else state.sent
+        return None if state is None else state.sent
 
     def _farewell(self, code: int, reason: str) -> None:
         """Say why, and end the connection; at once where a DATA would have to end first."""
@@ -306,15 +338,16 @@ class ServerConnection(asyncio.Protocol):
         self._end()
 
     def _end(self) -> None:
-        """End the connection behind what was said."""
+        """End the connection behind what was said, and leave the client time to read that."""
         self._over = True
         if self._worker is not None:
             self._worker.cancel()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._deadline.set(LINGER_S)
+        if self._eof or not self._house.linger(self):
+            self._transport.close()
+            return
         self._transport.write_eof()
         self._transport.resume_reading()
-        self._timer = self._loop.call_later(LINGER_S, self._transport.abort)
 
     def reset(self) -> None:
         """End the connection at once, as one that has crashed."""

@@ -9,9 +9,7 @@ from __future__ import annotations
 import math
 
 from central.config import Limits
-
-EARLY_S = 1e-9
-"""Seconds: timers may run early by the loop's resolution."""
+from central.deadline import EARLY_S
 
 
 class TooSlowError(Exception):
@@ -30,14 +28,14 @@ class Deadlines:
         self._taken = math.inf
         self._given = math.inf
         self._given_bytes = 0
-        self._gone = 0
+        self._gone: int | None = None
 
     @property
     def due(self) -> float:
         """When to `judge` next, at the latest; infinite where nothing is expected."""
         return min(self._frame, self._idle, self._taken, self._given)
 
-    def judge(self, now: float, gone: int) -> bool:
+    def judge(self, now: float, gone: int | None) -> bool:
         """True when it is time for a PING; `gone` as in `takes`. Raises TooSlowError."""
         by = now + EARLY_S
         if by >= self._frame:
@@ -45,7 +43,7 @@ class Deadlines:
         least = self._limits.least_rate * self._limits.rate_s
         slow = TooSlowError(f"slower than {self._limits.least_rate:g} bytes/s")
         if by >= self._taken:
-            if gone - self._gone < least:
+            if gone is not None and self._gone is not None and gone - self._gone < least:
                 raise slow
             self.takes(now, gone)
         if by >= self._given:
@@ -83,8 +81,11 @@ class Deadlines:
         """A request is under way."""
         self._idle = math.inf
 
-    def takes(self, now: float, gone: int) -> None:
-        """Bytes wait for the client to take them; `gone` have reached it since the beginning."""
+    def takes(self, now: float, gone: int | None) -> None:
+        """Bytes wait for the client to take them; `gone` have reached it since the beginning.
+
+        None: nobody knows, and nobody can call it slow.
+        """
         if self._limits.least_rate:
             self._taken = now + self._limits.rate_s
             self._gone = gone

@@ -23,6 +23,11 @@ requests, one after the other; EVENT and PING may come between any two frames.  
 replaces an earlier one.  A server that computes for long sends PING; either side answers PONG.
 ERROR without an id concerns the connection, which then ends.
 
+A PUT refused after its GO: the client may have sent DATA before it heard of that.  The server drops
+such DATA until all that the PUT announced is through, or DATA of a later PUT comes, or a request
+that has its id.  A client that closes its half of the connection gets the answers to what it asked,
+then the server closes; a PUT whose DATA is not all there, and a subscription, end with that.
+
 GET with `etag` means: from `offset` on if the file is still that version, else from 0 (FILE tells
 where it begins).  Error codes are those of HTTP (RFC 9110, section 15), and 499 as nginx uses it.
 """

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from central.channel.frames import Item
+from central.library.changes import changes_between
 from central.library.library import Change, Entry
 
 MOST_NEWS = 4096
@@ -59,11 +60,9 @@ def note(known: dict[str, Item], path: str, item: Item | None) -> Change | None:
     return Change(kind="added" if before is None else "changed", path=path, entry=entry_of(item))
 
 
-def compare(before: Mapping[str, Item], after: Mapping[str, Item]) -> list[Change]:
-    """What makes `after` of `before`, sorted by path."""
-    known = dict(before)
-    changes = [note(known, path, after.get(path)) for path in sorted({**before, **after})]
-    return [change for change in changes if change is not None]
+def compare(before: Mapping[str, Item], after: Mapping[str, Item]) -> Iterator[Change]:
+    """What makes `after` of `before`: removals, then the rest, each by path."""
+    return changes_between(before, after, entry_of)
 
 
 def entry_of(item: Item) -> Entry:

@@ -14,10 +14,12 @@ from central.command.options import (
     ListenAt,
     Patience,
     Protocols,
+    PutLimit,
     RequestSize,
     Token,
     TokenFile,
     client_config,
+    limits_of,
 )
 from central.command.outcomes import CODES, EXIT_CODES
 from central.command.program import CENTRAL
@@ -70,6 +72,7 @@ def serve(
         bool, typer.Option("--anyone", help="Let other computers in without a token.")
     ] = False,
     allow_put: Annotated[bool, typer.Option("--allow-put", help="Take files, too.")] = False,
+    put_limit: PutLimit = None,
     up_limit: UpLimit = None,
     down_limit: DownLimit = None,
     log: Annotated[
@@ -110,7 +113,7 @@ def serve(
             place, tokens=token_file is not None, anyone=anyone, allow_put=allow_put
         ),
         writable=allow_put,
-        limits=Limits(connections=connections, per_address=per_address),
+        limits=limits_of(connections, per_address, put_limit),
         up_rate=up_limit or math.inf,
         down_rate=down_limit or math.inf,
     )
@@ -215,10 +218,10 @@ def watch(
 ) -> None:
     """Print what changes in a folder, until Ctrl-C.
 
-    Each file that is added, changed or removed is a line, and Ctrl-C is exit code 0.  By http://
-    the server has to be asked again and again, about this folder alone; by socket:// it says so
-    itself, the moment it happens, of all that is below.  With --json each is {"event": "change",
-    "kind": added|changed|removed, "path", "bytes", "modified"}.
+    Each file below it that is added, changed or removed is a line, and Ctrl-C is exit code 0.  By
+    http:// the server has to be asked again and again, about each folder; by socket:// it says so
+    itself, the moment it happens.  With --json each is {"event": "change", "kind":
+    added|changed|removed, "path", "bytes", "modified"}.
     """
     link = arguments.folder_link(url)
     run(looks.show_changes(link, client_config(token, patience, every=every), _plain(as_json)))

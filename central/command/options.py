@@ -7,7 +7,7 @@ import typer
 
 from central.command import arguments
 from central.command.arguments import Served
-from central.config import ClientConfig
+from central.config import ClientConfig, Limits
 from host.program.arguments import ArgumentError, Listen, listen
 from host.program.options import option
 from host.quantities import Duration, Size
@@ -42,6 +42,15 @@ Patience = Annotated[
 RequestSize = Annotated[
     Size | None,
     option("request-size", "SIZE", "Ask for so much at a time, e.g. '4 MiB'.", Size.parse),
+]
+PutLimit = Annotated[
+    Size | None,
+    option(
+        "put-limit",
+        "SIZE",
+        f"With --allow-put: no file larger than that; default {Size(Limits.upload_bytes)}.",
+        Size.parse,
+    ),
 ]
 Protocols = Annotated[
     list[Served] | None,
@@ -80,7 +89,16 @@ def client_config(
     return ClientConfig(
         token=token,
         patience_s=usual.patience_s if patience is None else patience,
-        request_size=request_size,
+        request_size=None if request_size is None else int(request_size),
         resume=resume,
         poll_s=usual.poll_s if every is None else every,
+    )
+
+
+def limits_of(connections: int, per_address: int, put_limit: Size | None) -> Limits:
+    """What the server puts up with, by the options given."""
+    return Limits(
+        connections=connections,
+        per_address=per_address,
+        upload_bytes=Limits.upload_bytes if put_limit is None else int(put_limit),
     )

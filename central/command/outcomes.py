@@ -30,6 +30,7 @@ Exit codes:
   4  denied: no token, or none that permits this
   5  corrupt: the file that came is not the one asked for
   6  disk: full, not writable, not readable
-  7  interrupted (Ctrl-C, SIGTERM): get --continue goes on with what has come
-  1  anything else: the server cannot be reached, is busy, or broke off
+  7  interrupted (Ctrl-C, SIGTERM); what has come of a get is kept for get --continue
+  1  anything else: the server cannot be reached, is busy, or broke off, as it does
+     when a token is revoked in the middle
 """

@@ -2,4 +2,4 @@
 
 from host.program.program import Program
 
-CENTRAL = Program("central", "interrupted; get --continue goes on with what has come")
+CENTRAL = Program("central", "interrupted; what has come of a get is kept for get --continue")

@@ -95,6 +95,7 @@ async def _serving(
         guard=Guard(host, store, anonymous=service.anonymous, warn=warn),
         limits=service.limits,
         log=log,
+        warn=warn,
     )
     try:
         try:

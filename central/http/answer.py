@@ -15,7 +15,14 @@ from urllib.parse import urljoin, urlsplit
 
 import h11
 
-from central.errors import BusyError, CentralError, DeniedError, NotFoundError, TransferError
+from central.errors import (
+    BusyError,
+    CentralError,
+    DeniedError,
+    DiskError,
+    NotFoundError,
+    TransferError,
+)
 from central.link import Link
 
 MAX_SIZE = 1 << 62
@@ -106,6 +113,8 @@ def refusal(answer: Answer, path: str, *, token: bool) -> CentralError:
         seconds = answer.fields.get("retry-after", "")
         when = f"in {int(seconds)} s" if re.fullmatch("[0-9]{1,7}", seconds) else "later"
         return BusyError(f"{path}: the server is busy (503); try again {when}")
+    if status == 507:
+        return DiskError(f"{path}: the server's disk is full (507)")
     try:
         phrase = f"{status} {HTTPStatus(status).phrase}"
     except ValueError:

@@ -14,6 +14,7 @@ from typing import IO
 
 import h11
 
+from central.calling import call
 from central.errors import CentralError, TransferError
 from central.http.answer import MAX_SHOWN, MAX_SIZE, Answer
 from central.landing import Landing
@@ -23,9 +24,9 @@ from host.host import Host
 MAX_HEAD = 64 * 1024
 """Bytes of an answer's head (curl takes 100 KiB a line, http.client 64 KiB)."""
 
-MAX_INFORMATIONAL = 100
-"""Informational answers before the final one (http.client and others take any number): a server
-that has to hash a large file first says now and then that it is at it."""
+MAX_INFORMATIONAL = 8
+"""Informational answers before the final one (http.client and others take any number).  Those that
+say that it is being made (102) are not counted: who hashes a large file first says so for long."""
 
 SCRATCH = 64 * 1024
 
@@ -59,20 +60,16 @@ class Caller(asyncio.BufferedProtocol):
 
     async def open(self) -> None:
         """Connect. Raises TransferError."""
-        authority = self._link.authority
         try:
-            async with asyncio.timeout(_finite(self._patience_s)):
-                await self._host.connect(lambda: self, self._link.address, self._link.port)
-        except TimeoutError:
-            raise self._error(f"{authority} does not answer: nothing for {self._waited}") from None
-        except (OSError, UnicodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else None
-            raise self._error(f"{authority} does not answer: {reason or error}") from None
+            await call(self._host, self._link, self._patience_s, lambda: self)
+        except TransferError as error:
+            raise self._error(str(error)) from None
 
     def close(self) -> None:
         """End the connection, now or as soon as it is there."""
-        self._closed = True
-        if self._transport is not None:
+        closed, self._closed = self._closed, True
+        # CPython 3.11 cannot abort a transport that has flushed and is closed.
+        if self._transport is not None and not closed:
             self._transport.abort()
 
     # ---- requests
@@ -105,12 +102,14 @@ class Caller(asyncio.BufferedProtocol):
         Raises HungUpError, TransferError.
         """
         self._http = self._asked[0]
-        for _ in range(MAX_INFORMATIONAL + 1):
+        informational = 0
+        while informational <= MAX_INFORMATIONAL:
             event = await self._head()
             if isinstance(event, h11.Response):
                 return self._final(event)
             if event.status_code == 101:
                 break
+            informational += event.status_code != 102
         raise self._error("the server does not speak HTTP/1.1: no answer but informational ones")
 
     async def go_ahead(self) -> Answer | None:

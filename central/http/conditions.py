@@ -13,6 +13,10 @@ _TAG = rb'(?:W/)?"[!\x23-\x7e\x80-\xff]*"'
 _TAGS = re.compile(rb"[ \t,]*%b(?:[ \t]*,[ \t,]*%b)*[ \t,]*" % (_TAG, _TAG))
 _EACH_TAG = re.compile(_TAG)
 
+STRONG_S = 60
+"""Seconds after which a file's date names one version of it (RFC 7232, section 2.2.2; RFC 9110,
+section 8.8.2.2): within the second that it tells the file may have changed more than once."""
+
 
 class Validators(NamedTuple):
     """What names one version of a file."""
@@ -46,14 +50,18 @@ def judge(
     return 200
 
 
-def range_holds(fields: Mapping[bytes, bytes], now: Validators) -> bool:
-    """True when a Range field is to be heeded: If-Range is absent or names this very version."""
+def range_holds(fields: Mapping[bytes, bytes], there: Validators, now: int) -> bool:
+    """True when a Range field is to be heeded: If-Range is absent or names this very version.
+
+    `now` in seconds since 1970: a date that is too young to name one version is none that holds.
+    """
     value = fields.get(b"if-range")
     if value is None:
         return True
     if value.endswith(b'"'):
-        return value == now.etag
-    return now.modified is not None and parse_date(value) == now.modified
+        return value == there.etag
+    modified = there.modified
+    return modified is not None and modified <= now - STRONG_S and parse_date(value) == modified
 
 
 def _date(fields: Mapping[bytes, bytes], name: bytes, otherwise: float) -> float:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import IO
 
 from central.access.log import Request
-from central.http.alarm import Alarm
+from central.deadline import Deadline
 from central.http.exchange import begin
 from central.http.heads import plain, write_head
 from central.http.house import House
@@ -52,15 +52,16 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_address",
         "_admitted",
-        "_alarm",
         "_buffer",
         "_crowded",
+        "_deadline",
         "_ended",
         "_eof",
         "_gone_out",
         "_house",
         "_mark",
         "_more",
+        "_most",
         "_phase",
         "_received",
         "_reply",
@@ -74,12 +75,12 @@ class Connection(asyncio.Protocol):
     def __init__(self, house: House) -> None:
         self._house = house
         self._site = house.site
-        self._alarm = Alarm(house.site.host.loop, self._late)
+        self._deadline = Deadline(house.site.host.loop, self._late)
         self._phase = Phase.HEAD
         self._buffer = bytearray()
         self._address = "-"
         self._admitted = self._crowded = self._eof = False
-        self._received = self._mark = self._gone_out = 0
+        self._received = self._mark = self._most = self._gone_out = 0
         self._reply: Reply | None = None
         self._task: asyncio.Task[None] | None = None
         self._more: asyncio.Future[None] | None = None
@@ -99,15 +100,15 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=0)
         self._admitted = self._site.admission.enter(self._address) is None
         if self._admitted:
-            self._alarm.set(self._site.limits.head_s)
+            self._deadline.set(self._site.limits.head_s)
         else:
             self._refuse(503, RETRY)
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
         if self._phase is Phase.LINGER:
-            if self._received > self._mark:
-                self._transport.abort()
+            if self._received > self._most:
+                self._too_much()
             return
         self._buffer += data
         if self._more is not None:
@@ -133,13 +134,15 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._crowded = False
-        if self._reply is None:
+        if self._phase is Phase.LINGER:
+            self._await_end()
+        elif self._reply is None:
             self._site.host.loop.call_soon(self._advance)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._gone_out = self.gone_out()
         self._phase = Phase.LOST
-        self._alarm.cancel()
+        self._deadline.cancel()
         if self._task is not None:
             self._task.cancel()
         if self._admitted:
@@ -167,8 +170,7 @@ class Connection(asyncio.Protocol):
             busy = self._reply is not None or self._crowded
             if busy or self._phase in (Phase.LINGER, Phase.LOST) or self._transport.is_closing():
                 return
-            while self._buffer.startswith(b"\r\n"):
-                del self._buffer[:2]  # RFC 9112, section 2.2
+            self._skip_empty_lines()
             try:
                 end = find_end(self._buffer)
                 if not end:
@@ -182,6 +184,10 @@ class Connection(asyncio.Protocol):
             self._answer(head)
         self._site.host.loop.call_soon(self._advance)
 
+    def _skip_empty_lines(self) -> None:
+        while self._buffer.startswith(b"\r\n"):
+            del self._buffer[:2]  # RFC 9112, section 2.2
+
     def _wait(self) -> None:
         """Wait for the next request, or the rest of it."""
         if self._eof:
@@ -193,15 +199,15 @@ class Connection(asyncio.Protocol):
         limits = self._site.limits
         if self._phase in (Phase.WORK, Phase.SENDING) and not self._buffer:
             self._phase = Phase.IDLE
-            self._alarm.set(limits.idle_s)
+            self._deadline.set(limits.idle_s)
         elif self._phase is not Phase.HEAD:
             self._phase = Phase.HEAD
-            self._alarm.set(limits.head_s)
+            self._deadline.set(limits.head_s)
         self._transport.resume_reading()
 
     def _answer(self, head: Head) -> None:
         self._phase = Phase.WORK
-        self._alarm.clear()
+        self._deadline.clear()
         now = self._site.host.date()
         reply = self._reply = Reply(self, head, now, self._house.date(now), self._address)
         rest = None
@@ -221,7 +227,7 @@ class Connection(asyncio.Protocol):
         if error is not None:
             context = {"message": "an answer failed", "exception": error, "protocol": self}
             self._site.host.loop.call_exception_handler(context)
-        if task.cancelled() or error is not None:
+        if (task.cancelled() or error is not None) and self._phase is not Phase.LOST:
             self._transport.abort()
         self._answered()
         self._advance()
@@ -234,11 +240,12 @@ class Connection(asyncio.Protocol):
             return
         self._phase = Phase.WORK
         if not reply.keep:
-            if reply.linger or self._buffer:
+            self._skip_empty_lines()
+            if reply.linger or self._buffer or self._crowded:
                 self._linger()
             else:
                 self._transport.close()
-        if self._crowded and self._phase is Phase.WORK:
+        elif self._crowded:
             self._watch(Phase.SENDING)
 
     def _refuse(self, status: int, fields: str = "") -> None:
@@ -257,17 +264,40 @@ class Connection(asyncio.Protocol):
         """End the connection so that its last answer arrives.
 
         Closed with something unread, it would be reset, and what is under way lost (RFC 9112,
-        section 9.6).
+        section 9.6).  What is written is watched until it is with the kernel; only then the client
+        knows soon that it is to go.
         """
-        self._phase = Phase.LINGER
         self._buffer.clear()
+        self._most = self._received + LINGER_BYTES
         if self._eof or not self._house.linger(self):
             self._transport.close()
-            return
-        self._mark = self._received + LINGER_BYTES
-        self._transport.write_eof()
-        self._transport.resume_reading()
-        self._alarm.set(LINGER_S)
+        else:
+            self._transport.write_eof()
+            self._transport.resume_reading()
+        self._watch(Phase.LINGER)
+        if not self._crowded:
+            self._await_end()
+
+    def _too_much(self) -> None:
+        """A client that is to go sends on: not before it has its answer."""
+        if self._crowded:
+            self._transport.pause_reading()
+        else:
+            self._transport.abort()
+
+    def _await_end(self) -> None:
+        """All is with the kernel: wait for the client to go."""
+        if not self._transport.is_closing():
+            self._most = self._received + LINGER_BYTES
+            self._mark = self.gone_out()
+            self._transport.resume_reading()
+            self._deadline.set(LINGER_S)
+
+    def _still_takes(self) -> bool:
+        """The kernel has more for it, and the client takes it as fast as it must."""
+        state = progress(self._transport)
+        least = self._site.limits.least_rate * LINGER_S
+        return bool(state and state.waiting and state.sent - self._mark >= max(least, 1))
 
     # ---- time
 
@@ -277,7 +307,7 @@ class Connection(asyncio.Protocol):
         limits = self._site.limits
         if limits.least_rate:
             self._mark = self._received if phase is Phase.BODY else self.gone_out()
-            self._alarm.set(limits.rate_s)
+            self._deadline.set(limits.rate_s)
 
     def _late(self) -> None:
         least = self._site.limits.least_rate * self._site.limits.rate_s
@@ -285,13 +315,16 @@ class Connection(asyncio.Protocol):
             self._refuse(408)
         elif self._phase in (Phase.IDLE, Phase.HEAD):
             self._transport.close()
-        elif self._phase is Phase.LINGER:
-            self._transport.abort()
-        elif self._phase is Phase.SENDING:
+        elif self._phase is Phase.SENDING or (self._phase is Phase.LINGER and self._crowded):
             if progress(self._transport) and self.gone_out() - self._mark < least:
                 self.reset()
             else:
-                self._watch(Phase.SENDING)
+                self._watch(self._phase)
+        elif self._phase is Phase.LINGER:
+            if self._still_takes():
+                self._await_end()
+            else:
+                self._transport.abort()
         elif self._phase is Phase.BODY:
             if self._more is not None and self._received - self._mark < least:
                 self._more.set_exception(BadRequestError("the body comes too slowly", 408))
@@ -308,7 +341,7 @@ class Connection(asyncio.Protocol):
         self._watch(Phase.SENDING)
         await self._site.host.send_file(self._transport, file, offset, size)
         self._phase = Phase.WORK
-        self._alarm.clear()
+        self._deadline.clear()
 
     def position(self) -> int:
         state = progress(self._transport)

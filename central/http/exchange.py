@@ -5,7 +5,6 @@ What is small is answered at once; anything that takes time is a coroutine that 
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import math
 import os
@@ -16,20 +15,18 @@ from central.access.guard import Right
 from central.errors import CentralError, DeniedError, DiskError
 from central.http import page
 from central.http.conditions import Validators, judge
-from central.http.fields import prefers_page, read_token, wants_digest
-from central.http.heads import PROCESSING, Plan, plan_file
+from central.http.fields import prefers_page, read_token
+from central.http.heads import Plan, plan_file
 from central.http.intake import receive
 from central.http.reply import RETRY, Reply
 from central.http.request import BadRequestError
 from central.http.target import Target, parse_target
+from central.http.working import asks, working
 from central.library.library import Entry, Opened
 from central.site import Site
 
 SMALL = 64 * 1024
 """Bytes of a file that are read and sent together with the head, without a task."""
-
-WORKING_S = 5.0
-"""Seconds after which a client that waits for a digest is told that its answer is being made."""
 
 Rest = Coroutine[Any, Any, None]
 """An answer, or the rest of one, that takes time."""
@@ -84,11 +81,14 @@ def _begin(reply: Reply, site: Site) -> Rest | None:
     elif target.folder:
         return _list(reply, site, target.path)
     elif (opened := library.open(target.path)) is None:
-        return _look_for_folder(reply, site, target.path)
+        if library.is_folder(target.path):
+            reply.say(301, f"Location: {Target(target.path, True)}\r\n")
+        else:
+            reply.say(404)
     else:
         reply.opened = opened
         digest = library.known_digest(opened)
-        if digest is None and wants_digest(head.fields.get(b"want-repr-digest")):
+        if digest is None and asks(head):
             return _give_with_digest(reply, site, opened)
         return _give(reply, opened, digest)
     return None
@@ -118,15 +118,8 @@ def _give(reply: Reply, opened: Opened, digest: str | None) -> Rest | None:
 
 
 async def _give_with_digest(reply: Reply, site: Site, opened: Opened) -> None:
-    hashing = site.host.spawn(site.library.digest(opened), f"wants {opened.entry.path} hashed")
-    try:
-        while not hashing.done():
-            await asyncio.wait([hashing], timeout=WORKING_S)
-            if not hashing.done() and reply.head.version != b"1.0":
-                reply.way.write(PROCESSING)
-        digest = hashing.result()
-    finally:
-        hashing.cancel()
+    name = f"wants {opened.entry.path} hashed"
+    digest = await working(reply, site, site.library.digest(opened), name)
     rest = _give(reply, opened, digest)
     if rest is not None:
         await rest
@@ -149,19 +142,13 @@ async def _send(reply: Reply, opened: Opened, plan: Plan) -> None:
                 await way.send_file(opened.file, plan.offset + reply.sent, size)
                 reply.sent += size
     except BaseException:
+        reply.cut = True
         reply.sent = int(min(plan.size, max(reply.sent, way.gone_out() - begin)))
         permit.refund((plan.size - reply.sent) / whole)
         raise
 
 
 # ---- folders
-
-
-async def _look_for_folder(reply: Reply, site: Site, path: str) -> None:
-    if await site.host.compute(site.library.listing, path) is None:
-        reply.say(404)
-    else:
-        reply.say(301, f"Location: {Target(path, True)}\r\n")
 
 
 async def _list(reply: Reply, site: Site, path: str) -> None:

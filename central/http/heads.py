@@ -68,7 +68,7 @@ def plan_file(head: Head, entry: Entry, digest: str | None, now: int) -> Plan:
     start, end = 0, entry.size
     extent = ""
     wanted = head.fields.get(b"range")
-    if wanted is not None and head.method == "GET" and range_holds(head.fields, validators):
+    if wanted is not None and head.method == "GET" and range_holds(head.fields, validators, now):
         part = parse_range(wanted, entry.size)
         if part is not None:
             extent = f"Content-Range: {part.content_range(entry.size)}\r\n"

@@ -8,12 +8,13 @@ import math
 from central.errors import CorruptError
 from central.http.body import Body
 from central.http.conditions import Validators, judge
-from central.http.fields import read_digest
+from central.http.fields import read_digest, write_digest
 from central.http.heads import CONTINUE
 from central.http.reply import Reply
 from central.http.request import BadRequestError, Head
 from central.http.target import parse_target
-from central.library.library import Library
+from central.http.working import asks, working
+from central.library.library import Entry, Library
 from central.site import Site
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -33,11 +34,10 @@ async def receive(reply: Reply, site: Site) -> None:
         return
     digest = _digest(head)
     body = Body(head, site.limits.upload_bytes)
-    now = _validators(site.library, target.path)
-    if judge("PUT", head.fields, now) != 200:
-        reply.say(412)
-        return
+    conditions = _Conditions(head)
     try:
+        # Now, so that a body that is for nothing need not come, and once more when it has come.
+        conditions.judge(_there(site.library, target.path))
         upload = reply.upload = site.library.begin_upload(target.path)
         with permit.using(reply.way.reset):
             if head.expects_continue and reply.way.starved:
@@ -49,18 +49,43 @@ async def receive(reply: Reply, site: Site) -> None:
                 if content:
                     await site.host.compute(upload.write, content)
             reply.way.unread(body.rest)
-            entry = await site.host.compute(upload.commit, digest)
+            commit = site.host.compute(upload.commit, digest, conditions.judge)
+            entry = await working(reply, site, commit, f"puts {target.path} in its place")
     except CorruptError:
         reply.say(400)
+    except _FailedError:
+        reply.say(412)
     except OSError as error:
         reply.say(507 if error.errno in _FULL else 500)
     else:
         # The body was read to its end, so that requests may follow.
         fields = f'ETag: "{entry.etag}"\r\n'
-        if now is None:
-            reply.respond(201, f"{fields}Content-Length: 0\r\n")
-        else:
+        if digest is not None and asks(head):
+            fields += f"Repr-Digest: {write_digest(digest)}\r\n"
+        if conditions.replaces:
             reply.respond(204, fields)
+        else:
+            reply.respond(201, f"{fields}Content-Length: 0\r\n")
+
+
+class _FailedError(Exception):
+    """A condition of the request does not hold."""
+
+
+class _Conditions:
+    """What a request says of the file that it replaces."""
+
+    def __init__(self, head: Head) -> None:
+        self._head = head
+        self.replaces = False
+        """There is one, as far as was seen."""
+
+    def judge(self, there: Entry | None) -> None:
+        """Look again, at what is there now. Raises _FailedError."""
+        self.replaces = there is not None
+        now = None if there is None else _validators(there)
+        if judge("PUT", self._head.fields, now) != 200:
+            raise _FailedError
 
 
 def _digest(head: Head) -> str | None:
@@ -81,11 +106,14 @@ def _digest(head: Head) -> str | None:
     return found.pop() if found else None
 
 
-def _validators(library: Library, path: str) -> Validators | None:
-    """What names the file that is there now."""
+def _there(library: Library, path: str) -> Entry | None:
+    """The file that is there now."""
     opened = library.open(path)
     if opened is None:
         return None
     opened.close()
-    entry = opened.entry
+    return opened.entry
+
+
+def _validators(entry: Entry) -> Validators:
     return Validators(f'"{entry.etag}"'.encode("ascii"), entry.modified_ns // 10**9)

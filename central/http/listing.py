@@ -17,6 +17,7 @@ from central.errors import BusyError, NotFoundError, TransferError
 from central.http.answer import MAX_SIZE
 from central.http.page import Listing
 from central.http.session import Session
+from central.library.changes import changes_between
 from central.library.library import Change, Entry
 from central.link import Link
 from central.paths import parse_path
@@ -80,7 +81,7 @@ class Folders:
     async def files(self) -> dict[str, Item]:
         """All files in the folder and in those below it. Raises CentralError."""
         files: dict[str, Item] = {}
-        waiting, known = [self._top], {}
+        waiting, known, size = [self._top], {}, 0
         while waiting:
             path = waiting.pop()
             try:
@@ -90,7 +91,7 @@ class Folders:
                     raise
                 continue  # gone since the folder that it was in was read
             known[path] = self._known[path]
-            size = sum(read.size for read in known.values())
+            size += known[path].size
             if len(known) > MAX_FOLDERS or size > MAX_LISTING:
                 raise TransferError(f"{self._top or '/'}: there is more than can be watched")
             for below, item in items.items():
@@ -139,13 +140,7 @@ def parse_listing(body: bytes, folder: str) -> dict[str, Item]:
 
 def changes(before: Mapping[str, Item], now: Mapping[str, Item]) -> Iterator[Change]:
     """What happened between two looks: removals, then the rest, each by path."""
-    for path in sorted(before.keys() - now.keys()):
-        yield Change(kind="removed", path=path, entry=None)
-    for path, item in sorted(now.items()):
-        if path not in before:
-            yield Change(kind="added", path=path, entry=item.entry)
-        elif item != before[path]:
-            yield Change(kind="changed", path=path, entry=item.entry)
+    return changes_between(before, now, lambda item: item.entry)
 
 
 async def listing(host: Host, link: Link, config: ClientConfig) -> list[Entry]:

@@ -19,7 +19,7 @@ CHALLENGE = 'WWW-Authenticate: Bearer realm="files"\r\nWWW-Authenticate: Basic r
 """How to send a token (RFC 6750, section 3); browsers can ask for a password only."""
 
 GONE = 499
-"""In the log: the client left before it had an answer (nginx's number)."""
+"""In the log: the client left, or was made to, before it had all of its answer (nginx's number)."""
 
 
 class Way(Protocol):
@@ -68,6 +68,8 @@ class Reply:
         """Of the answer; 0 until its head was sent."""
         self.sent = 0
         """Bytes of the answer's body that were sent."""
+        self.cut = False
+        """The answer has begun, and will not be finished."""
         self.opened: Opened | None = None
         self.upload: Upload | None = None
         self._date = date
@@ -116,7 +118,7 @@ class Reply:
             user="-" if self.permit is None else self.permit.name,
             date=self.came,
             line=self.head.line,
-            status=self.status or GONE,
+            status=GONE if self.cut else self.status or GONE,
             sent=self.sent,
             referer=self._field(b"referer"),
             agent=self._field(b"user-agent"),

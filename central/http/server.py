@@ -22,6 +22,7 @@ class HttpServer:
     async def start(self, port: int) -> Address:
         """Listen, and return where. Raises OSError."""
         self._listener = await self._site.host.listen(lambda: Connection(self._house), port)
+        self._listener.on_rest = self._site.full
         self._house.open = True
         here = ipaddress.ip_address(self._listener.address[0])
         self._house.private = here.is_loopback and self._site.guard.open

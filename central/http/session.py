@@ -45,8 +45,13 @@ class Session:
     async def connected(self) -> Caller:
         """The connection that is there, or a new one. Raises TransferError."""
         if self.caller is None:
-            self.caller = Caller(self._host, self._link, self._config.patience_s)
-            await self.caller.open()
+            caller = Caller(self._host, self._link, self._config.patience_s)
+            try:
+                await caller.open()
+            except BaseException:
+                caller.close()
+                raise
+            self.caller = caller
         return self.caller
 
     async def get(self, target: str, *more: tuple[str, str], method: str = "GET") -> Answer:

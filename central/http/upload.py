@@ -1,13 +1,13 @@
 """One file uploaded by PUT (RFC 9110, section 9.3.4), after the server has agreed to take it.
 
 The request says `Expect: 100-continue` and waits for the word (section 10.1.1), so a refusal costs
-no bytes; one that comes while bytes go out ends the sending.
+no bytes; one that comes while bytes go out ends the sending.  By `Want-Repr-Digest` it says that it
+will hear it if the server's disk takes its time (102 Processing).
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import os
 from collections.abc import Callable
@@ -16,11 +16,13 @@ from io import BufferedReader
 from pathlib import Path
 
 from central.config import ClientConfig
-from central.errors import DiskError, LinkError, TransferError
+from central.errors import CorruptError, DiskError, LinkError, TransferError
 from central.http.answer import Answer
 from central.http.caller import Caller
+from central.http.fields import write_digest
 from central.http.session import Session
 from central.link import Link
+from central.outgoing import open_to_send
 from host.host import Host
 
 EXPECT_S = 1.0
@@ -40,13 +42,14 @@ class Upload:
         host: Host,
         link: Link,
         file: BufferedReader,
+        size: int,
         config: ClientConfig,
         report: Callable[[int], None],
     ) -> None:
         self._host = host
         self._link = link
         self._file = file
-        self._size = os.fstat(file.fileno()).st_size
+        self._size = size
         self._patience_s = config.patience_s
         self._report = report
         self._session = Session(host, link, config)
@@ -70,7 +73,8 @@ class Upload:
         more = [
             ("Content-Type", "application/octet-stream"),
             ("Content-Length", str(self._size)),
-            ("Repr-Digest", f"sha-256=:{digest}:"),
+            ("Repr-Digest", write_digest(digest)),
+            ("Want-Repr-Digest", "sha-256=1"),
         ]
         if expect:
             more.append(("Expect", "100-continue"))
@@ -89,6 +93,8 @@ class Upload:
             answer = await answering
             if answer.status in GOOD:
                 await self._all_sent(sending)
+                if answer.sha256 not in (None, digest):
+                    raise CorruptError(f"{self._link.path}: the server has stored another file")
             return answer
         finally:
             self._session.drop()
@@ -125,18 +131,9 @@ class Upload:
             raise DiskError(f"{self._file.name}: became shorter while it was sent")
 
 
-def _open(path: Path) -> BufferedReader:
-    try:
-        if path.exists() and not path.is_file():
-            raise DiskError(f"{path}: is no regular file")
-        return path.open("rb")
-    except OSError as error:
-        raise DiskError(f"{path}: {error.strerror or error}") from None
-
-
 def _digest(file: BufferedReader) -> str:
-    """The file's SHA-256 in base64 (RFC 9530, section 2)."""
-    return base64.b64encode(hashlib.file_digest(file, "sha256").digest()).decode()
+    """The file's SHA-256 (hex)."""
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 async def put(
@@ -152,8 +149,9 @@ async def put(
     """
     if not link.name:
         raise LinkError(f"{link} names no file; expected the name it is to have behind the port")
-    with _open(path) as file:
-        upload = Upload(host, link, file, config, report)
+    file, size = open_to_send(path)
+    with file:
+        upload = Upload(host, link, file, size, config, report)
         try:
             await upload.run()
         finally:

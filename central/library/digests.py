@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import os
 import threading
+from dataclasses import dataclass, field
 
-from central.errors import DiskError
+from central.errors import BusyError, DiskError
 from central.library.entries import Opened, Version
 from central.library.jail import trouble
 from central.library.threads import compute_until_stopped
@@ -19,7 +20,28 @@ MOST_KEPT = 4096
 AT_A_TIME = 2
 """Files that are hashed at a time: asyncio may have as few as five threads, for uploads too."""
 
+MOST_PENDING = 256
+"""Versions that are hashed or wait for their turn, as many as `Limits.transfers`; each has somebody
+who waits, and none has a descriptor of its own before its turn."""
+
 _CHUNK = 1024 * 1024
+
+
+@dataclass(eq=False)
+class _Pending:
+    """A version that is hashed, or will be, for as long as anybody waits for it."""
+
+    path: str
+    version: Version
+    waiting: dict[object, Opened] = field(default_factory=dict)
+    """What those who wait have open, which some may have closed."""
+
+    def take(self) -> int:
+        """A descriptor of its own, for what is waited for may be closed meanwhile."""
+        for opened in self.waiting.values():
+            if not opened.file.closed:
+                return os.dup(opened.file.fileno())
+        raise DiskError(f"{self.path}: closed before it was hashed")
 
 
 class Digests:
@@ -29,7 +51,8 @@ class Digests:
         self._host = host
         self._most = most
         self._known: dict[Version, str] = {}  # used last comes last
-        self._running: dict[Version, asyncio.Task[str]] = {}
+        self._pending: dict[Version, _Pending] = {}
+        self._tasks: dict[_Pending, asyncio.Task[str]] = {}  # those that nobody waits for too
         self._turn = asyncio.Semaphore(AT_A_TIME)
 
     def known(self, version: Version) -> str | None:
@@ -47,14 +70,20 @@ class Digests:
             del self._known[next(iter(self._known))]
 
     async def of(self, opened: Opened) -> str:
-        """The digest (hex) of an open file, which the caller may close meanwhile.
+        """The digest (hex) of an open file; who is cancelled leaves the hashing to the others.
 
-        Raises DiskError when it cannot be read or is not that version any more, BusyError.
+        The caller may close it meanwhile, which counts as giving up while nobody else has it open
+        and its turn has not come.  Raises DiskError when it cannot be read or is not that version
+        any more, BusyError.
         """
         version, path = opened.version, opened.entry.path
         if (digest := self.known(version)) is not None:
             return digest
-        task = self._running.get(version) or self._start(opened)
+        if (pending := self._pending.get(version)) is None:
+            pending = self._start(path, version)
+        task = self._tasks[pending]
+        place = object()
+        pending.waiting[place] = opened
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -62,37 +91,49 @@ class Digests:
             if task.cancelled() and not (caller is not None and caller.cancelling()):
                 raise DiskError(f"{path}: closed before it was hashed") from None
             raise
+        finally:
+            del pending.waiting[place]
+            if not pending.waiting:
+                self._forget(pending)
+                task.cancel()
 
     async def close(self) -> None:
         """Stop what is under way; what is known stays known."""
-        tasks = list(self._running.values())
+        tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _start(self, opened: Opened) -> asyncio.Task[str]:
-        version, path = opened.version, opened.entry.path
-        try:
-            descriptor = os.dup(opened.file.fileno())
-        except OSError as error:
-            raise trouble(path, error) from None
-        hashing = self._hash(path, version, descriptor)
-        task = self._host.spawn(hashing, f"hashes {path}")
+    def _start(self, path: str, version: Version) -> _Pending:
+        if len(self._tasks) >= MOST_PENDING:
+            raise BusyError(f"{path}: the server has too many files to hash; try again later")
+        pending = _Pending(path, version)
 
         def ended(_: asyncio.Task[str]) -> None:
-            os.close(descriptor)
-            del self._running[version]
+            self._forget(pending)
+            del self._tasks[pending]
 
-        self._running[version] = task
+        task = self._host.spawn(self._hash(pending), f"hashes {path}")
         task.add_done_callback(ended)
-        return task
+        self._pending[version], self._tasks[pending] = pending, task
+        return pending
 
-    async def _hash(self, path: str, version: Version, descriptor: int) -> str:
+    def _forget(self, pending: _Pending) -> None:
+        """Who asks for that version from now on has it hashed anew."""
+        if self._pending.get(pending.version) is pending:
+            del self._pending[pending.version]
+
+    async def _hash(self, pending: _Pending) -> str:
+        path, version = pending.path, pending.version
         async with self._turn:
             try:
-                digest = await compute_until_stopped(
-                    self._host, lambda stop: _hash(descriptor, version, stop)
-                )
+                descriptor = pending.take()
+                try:
+                    digest = await compute_until_stopped(
+                        self._host, lambda stop: _hash(descriptor, version, stop)
+                    )
+                finally:
+                    os.close(descriptor)
             except OSError as error:
                 raise trouble(path, error) from None
         if digest is None:

@@ -68,7 +68,7 @@ class Opened:
     version: Version
 
     def close(self) -> None:
-        """Close the file; what hashes it has a descriptor of its own."""
+        """Close the file; what hashes it already has a descriptor of its own."""
         self.file.close()
 
 

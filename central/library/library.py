@@ -111,6 +111,22 @@ class Library:
                     found[name] = Entry.of(name, place.stat())
         return sorted(found.values(), key=lambda entry: entry.path)
 
+    def is_folder(self, path: str) -> bool:
+        """Whether there is a folder of that decoded path ("": the top) that may be listed.
+
+        As quick as `open`.  Raises BusyError, DiskError.
+        """
+        names = parse_path(path) if path else ()
+        if names is None or self._jail is None:
+            return not path
+        try:
+            with self._jail.entered(names):
+                return True
+        except OSError as error:
+            if error.errno in UNSEEN:
+                return False
+            raise trouble(path or "/", error) from None
+
     # ---- digests
 
     def known_digest(self, opened: Opened) -> str | None:
@@ -120,8 +136,9 @@ class Library:
     async def digest(self, opened: Opened) -> str:
         """The SHA-256 (hex) of that very version, computed off the loop once and kept.
 
-        `opened` may be closed meanwhile.  Raises DiskError when the file changes meanwhile or
-        cannot be read, BusyError.
+        It ends when the last one who waits is cancelled; `opened` stays open until then.  Raises
+        DiskError when the file changes meanwhile or cannot be read, BusyError when
+        `digests.MOST_PENDING` others wait.
         """
         return await self._digests.of(opened)
 

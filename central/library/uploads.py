@@ -14,8 +14,8 @@ import random
 import re
 import stat
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
 from central.errors import CorruptError, DeniedError
 from central.library.entries import Change, Entry, Version
@@ -72,11 +72,17 @@ class Upload:
             while view:
                 view = view[os.write(file, view) :]
 
-    def commit(self, sha256: str | None = None) -> Entry:
+    def commit(
+        self,
+        sha256: str | None = None,
+        check: Callable[[Entry | None], None] = lambda there: None,
+    ) -> Entry:
         """Sync, check, rename, tell subscribers; `discard` is still due when it fails.
 
-        Raises CorruptError when the SHA-256 (hex) of what came is another one, DeniedError when
-        something that is no file has taken its place meanwhile, OSError.
+        `check` gets the file that this one replaces, if there is one; no other upload takes the
+        name between that and the renaming, and what it raises is raised.  Raises CorruptError when
+        the SHA-256 (hex) of what came is another one, DeniedError when something that is no file
+        has taken its place meanwhile, OSError.
         """
         with _Turn(self):
             file = self._open_file()
@@ -85,7 +91,7 @@ class Upload:
                 raise CorruptError(f"{self._path}: its SHA-256 is not {sha256}")
             os.fsync(file)
             try:
-                there = self._rename()
+                there = self._rename(check)
             except OSError as error:
                 raise self._refusal(error) from None
             state = os.fstat(file)
@@ -134,31 +140,33 @@ class Upload:
         except FileNotFoundError:
             return
         try:
-            self._is_there(folder)
+            self._there(folder)
         finally:
             os.close(folder)
 
-    def _is_there(self, folder: int) -> bool:
-        """Whether a file is there that this one replaces; DeniedError when it is no file."""
+    def _there(self, folder: int) -> Entry | None:
+        """The file that this one replaces; DeniedError when it is no file."""
         try:
             state = os.stat(self._names[-1], dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
-            return False
+            return None
         if not stat.S_ISREG(state.st_mode):
             raise self._denied("something that is no file is there")
-        return True
+        return Entry.of(self._path, state)
 
-    def _rename(self) -> bool:
+    def _rename(self, check: Callable[[Entry | None], None]) -> bool:
         """Give the file its name, for good; returns whether another one had it."""
         *parents, name = self._names
         folder = folders.enter(self._root, parents, make=True)
         try:
-            there = self._is_there(folder)
-            os.rename(self._part, name, src_dir_fd=self._root, dst_dir_fd=folder)
+            with _alone(folder):
+                there = self._there(folder)
+                check(there)
+                os.rename(self._part, name, src_dir_fd=self._root, dst_dir_fd=folder)
         finally:
             os.close(folder)
         folders.sync_folders(self._root, folders.folders_of([self._names]))
-        return there
+        return there is not None
 
     def _refusal(self, error: OSError) -> DeniedError | OSError:
         """What to raise for `error`: what is there may forbid it, or the disk has a problem."""
@@ -184,6 +192,21 @@ class _Turn:
     def __exit__(self, *exception: object) -> None:
         self._upload._lock.release()
         self._upload._clear()
+
+
+@contextmanager
+def _alone(folder: int) -> Iterator[None]:
+    """Keep other uploads from giving names in `folder`; as far as its file system has locks."""
+    descriptor = None
+    try:
+        with suppress(OSError):  # NFS locks no folders, and this one may be unreadable
+            # Anew: copies of one descriptor have their locks in common.
+            descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _make(root: int, rng: random.Random) -> tuple[str, int]:

@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 
-from central.library.alarm import POLL_S, Alarm
 from central.library.changes import diff
 from central.library.entries import Change, Entry
 from central.library.jail import Jail
 from central.library.scanning import scan
+from central.library.waker import POLL_S, Waker
 from host.host import Host
 
 REST = 4.0
@@ -84,7 +84,7 @@ class Watch:
             task.add_done_callback(self._ending.pop)
 
     async def _watch(self, jail: Jail, ready: asyncio.Event) -> None:
-        alarm = Alarm(self._host, jail.path)
+        waker = Waker(self._host, jail.path)
         try:
             while True:
                 began = self._host.loop.time()
@@ -101,10 +101,10 @@ class Watch:
                     self._see(change)
                 ready.set()
                 await asyncio.sleep(REST * (self._host.loop.time() - began))
-                await alarm.wait(folders)
+                await waker.wait(folders)
         finally:
             ready.set()
-            await alarm.close()
+            await waker.close()
 
     def _see(self, change: Change) -> None:
         """A look has found that; what we did ourselves since it began is newer."""

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from central.config import ClientConfig
-from central.errors import BusyError, CentralError, DeniedError, NotFoundError, TransferError
+from central.errors import (
+    BusyError,
+    CentralError,
+    DeniedError,
+    DiskError,
+    NotFoundError,
+    TransferError,
+)
 from central.link import Link
 from central.tftp.conversation import Conversation, PeerError
 from central.tftp.exchange import SilentError
@@ -76,6 +84,8 @@ def clearly(link: Link, config: ClientConfig) -> Iterator[None]:
 def _refusal(link: Link, error: PeerError) -> CentralError:
     """What the server's ERROR means."""
     line = f"{link.path}: {link.authority} says: {error}"
+    if error.code == ErrorCode.DISK_FULL:
+        return DiskError(line)
     if error.code == ErrorCode.NOT_FOUND:
         return NotFoundError(line)
     if error.code == ErrorCode.DENIED:
@@ -98,9 +108,9 @@ async def ask(
         raise TransferError(
             f"{link.path}: its name and the options do not fit a TFTP request of 512 bytes"
         ) from None
-    server = await _resolve(host, link)
-    timer = Timer(config.retransmit_s)
     give_up = conversation.now() + config.patience_s
+    server = await _resolve(host, link, give_up)
+    timer = Timer(config.retransmit_s)
     while True:
         await conversation.ask(server, datagram)
         timer.start(conversation.now())
@@ -112,17 +122,21 @@ async def ask(
         timer.expire(conversation.now())
 
 
-async def _resolve(host: Host, link: Link) -> Address:
-    """The server's IPv4 address and port."""
+async def _resolve(host: Host, link: Link, deadline: float) -> Address:
+    """The server's IPv4 address and port; a name is looked up until `deadline` (of the loop).
+
+    Raises TransferError.
+    """
     try:
         return str(ipaddress.IPv4Address(link.address)), link.port
     except ValueError:
         pass
     try:
-        found = await host.loop.getaddrinfo(
-            link.address, link.port, family=socket.AF_INET, type=socket.SOCK_DGRAM
-        )
-    except OSError as error:
-        raise TransferError(f"{link.authority}: {error.strerror or error}") from None
+        async with asyncio.timeout_at(deadline):
+            found = await host.loop.getaddrinfo(
+                link.address, link.port, family=socket.AF_INET, type=socket.SOCK_DGRAM
+            )
+    except (OSError, UnicodeError):  # TimeoutError too; UnicodeError: a label is too long
+        raise TransferError(f"{link.authority}: no IPv4 address is known for it") from None
     address: Address = found[0][4][:2]  # type: ignore[assignment]
     return address

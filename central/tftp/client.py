@@ -18,7 +18,8 @@ from central.landing import Landing
 from central.link import Link
 from central.tftp.asking import ask, clearly, conversing, wishes
 from central.tftp.conversation import PeerError
-from central.tftp.exchange import dally, receive_blocks, send_blocks
+from central.tftp.dallying import leave_dallying
+from central.tftp.exchange import receive_blocks, send_blocks
 from central.tftp.options import Options, check_answer, is_value
 from central.tftp.packets import ErrorCode, FileRequest, OptionAck
 from central.tftp.reading import Stretch
@@ -76,7 +77,7 @@ async def _fetch(
         if landing.received != landing.size:
             raise TransferError(f"{link.path}: ended at {landing.received} of {landing.size} bytes")
         await conversation.send(receiver.answer())
-        host.spawn(dally(conversation, receiver), "waits whether the last ACK arrived")
+        leave_dallying(host, conversation, receiver)
 
 
 async def put(

@@ -95,6 +95,11 @@ class Conversation:
                 return packet
         return None
 
+    async def pass_over(self) -> None:
+        """Forget the peer's packets that are here. Raises PeerError."""
+        while await self.receive_now() is not None:
+            pass
+
     async def _heard(self, datagram: bytes, source: Address) -> Packet | None:
         """What a datagram says to this transfer: nothing if it is malformed or somebody else's."""
         try:

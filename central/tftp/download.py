@@ -74,6 +74,7 @@ class Download(Transfer):
             await self.introduce(first, is_ack_of(1))
             sender.acknowledge(1, conversation.now())
         await send_blocks(conversation, sender, read, self.new_patience())
+        self._status = 200
 
     def _answer(self) -> Options:
         """What we agree to of what the client asked for."""

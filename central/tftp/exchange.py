@@ -11,10 +11,6 @@ from central.tftp.receiving import Receiver
 from central.tftp.sending import NUMBERS, Sender
 from central.tftp.timer import Patience
 
-DALLY_S = 5.0
-"""Seconds that a receiver stays after its last acknowledgement, in case that one is lost (RFC 1350,
-section 6)."""
-
 
 class SilentError(TransferError):
     """The other end says nothing (any more), or too little."""
@@ -92,16 +88,3 @@ async def _await(conversation: Conversation, deadline: float, patience: Patience
         raise SilentError("the other end is silent")
     patience.waited(conversation.now() - began)
     return packet
-
-
-async def dally(conversation: Conversation, receiver: Receiver) -> None:
-    """Acknowledge the last block again for as long as it may come again, then close."""
-    deadline = conversation.now() + DALLY_S
-    try:
-        while (packet := await conversation.receive(deadline)) is not None:
-            if isinstance(packet, Data):
-                answer = receiver.take(packet, conversation.now()).answer
-                if answer is not None:
-                    await conversation.send(answer)
-    finally:
-        conversation.close()

@@ -99,6 +99,13 @@ class Receiver:
             self._answered_before, self._answered = self._answered, self._came
         return Ack(self._came % NUMBERS)
 
+    def here(self) -> Ack:
+        """Once the last block is here, and being put away: what shows the sender that we live.
+
+        It acknowledges the block before, so that the last one stays to be answered.
+        """
+        return Ack((self._came - 1) % NUMBERS)
+
     def expire(self, now: float) -> Ack:
         """Nothing came in time: the acknowledgement to repeat.
 

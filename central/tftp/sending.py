@@ -124,6 +124,7 @@ class Sender:
         return self.acked_bytes - before
 
     def _repeated_ack(self, now: float) -> None:
+        self._timer.present()
         if self._owed and now >= self._proof_at:
             if self._doubtful_s is not None:
                 self._timer.sample(self._doubtful_s)

@@ -1,7 +1,8 @@
 """The TFTP server: takes requests at one port and gives each transfer a port of its own (RFC 1350).
 
 Only mode octet is served: netascii would be another file, and mail is obsolete.  A request from a
-source with a transfer under way is that same request again.
+source with a transfer under way is that same request again; one from a source whose upload is
+stored, and which only stays for a lost acknowledgement, is a new one.
 """
 
 from __future__ import annotations
@@ -72,9 +73,13 @@ class TftpServer:
             return Error(error.code, str(error)) if asked else None
         if not isinstance(packet, FileRequest):
             return None
-        if (transfer := self._transfers.get(source)) is not None:
+        transfer = self._transfers.get(source)
+        if transfer is not None and not transfer.over:
             await transfer.again(packet)
             return None
+        if transfer is not None:
+            self._leave(transfer)
+            transfer.abandon()
         try:
             self._begin(packet, source)
         except (CentralError, PacketError) as error:

@@ -19,7 +19,7 @@ BACKED_OFF_S = 4.0
 and a minute of waiting would outlast the other end's patience."""
 
 TRIES = 15
-"""Retransmissions without any progress (tcp(7): tcp_retries2)."""
+"""Retransmissions without any answer (tcp(7): tcp_retries2)."""
 
 
 class Timer:
@@ -32,7 +32,7 @@ class Timer:
         self.deadline = math.inf
         """When it expires; infinite while it does not run."""
         self.tries = 0
-        """Expiries since there was progress."""
+        """Expiries since the other end was heard."""
         self._unbacked_s = initial_s
         self._least_s = min(initial_s, least_s)
         self._smooth_s: float | None = None
@@ -63,6 +63,10 @@ class Timer:
     def heard(self) -> None:
         """The other end is there: what backing off has added is taken back."""
         self.wait_s = self._unbacked_s
+
+    def present(self) -> None:
+        """The other end is there, and maybe busy: whether it takes too long is for patience."""
+        self.tries = 0
 
     def progress(self) -> None:
         """It has something new, too."""

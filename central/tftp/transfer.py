@@ -7,11 +7,12 @@ same for DNS).  A request that comes again is answered again.
 
 from __future__ import annotations
 
+import errno
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from central.access.log import Request
+from central.access.log import Request, write_line
 from central.access.permit import Permit
 from central.errors import BusyError, CentralError, DeniedError, NotFoundError
 from central.site import Site
@@ -35,6 +36,12 @@ AMPLIFICATION = 4
 """Times the bytes of a request that go to a source which is silent, if that is more than a packet
 (QUIC allows 3: RFC 9000, section 8.1)."""
 
+GONE = 499
+"""The status of a transfer that its client has left (nginx's "client closed request")."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_SPENT = (errno.EMFILE, errno.ENFILE)
+
 
 class Transfer(ABC):
     """What is under way with one source.  `run` does all of it."""
@@ -50,7 +57,9 @@ class Transfer(ABC):
         self.permit = permit
         self.expendable = True
         """True while nobody would miss it: its source has never answered, or has everything."""
-        self._status = 408
+        self.over = False
+        """True when all is done, and only the last acknowledgement may be asked for again."""
+        self._status = GONE
         self._sent = 0
         self._date = site.host.date()
         self._first = b""
@@ -66,7 +75,7 @@ class Transfer(ABC):
         try:
             conversation = await Conversation.open(self.host, self.source)
         except OSError:  # no descriptor, no port
-            self._status = 503
+            self._conclude(503)
             return
         self._conversation = conversation
         if self._abandoned:
@@ -77,13 +86,20 @@ class Transfer(ABC):
         except (PeerError, EndedError):
             pass
         except SilentError:
+            self._conclude(408)
             if not self.expendable:
                 await conversation.end(ErrorCode.OTHER, "silent or too slow")
         except (CentralError, PacketError, OSError) as error:
-            code, self._status = verdict(error)
+            code, status = verdict(error)
+            self._conclude(status)
             await conversation.end(code, text_of(error))
         finally:
             conversation.close()
+
+    def _conclude(self, status: int) -> None:
+        """Why it failed: what was known first, and nothing if it did not."""
+        if self._status == GONE:
+            self._status = status
 
     def log(self) -> None:
         """Write down what came of it."""
@@ -106,6 +122,7 @@ class Transfer(ABC):
 
     async def end(self, code: ErrorCode, text: str) -> None:
         """End it from outside; a source that has never answered is told nothing."""
+        self._conclude(503)
         if self._conversation is not None:
             if self.expendable:
                 self.abandon()
@@ -120,7 +137,7 @@ class Transfer(ABC):
 
     def _stop(self) -> None:
         """The permit is good for nothing any more."""
-        self._status = 403
+        self._conclude(403)
         self.host.spawn(self.end(ErrorCode.DENIED, "no longer permitted"), "ends a TFTP transfer")
 
     # ---- for both kinds
@@ -151,7 +168,6 @@ class Transfer(ABC):
             packet = await self._conversation.receive(min(timer.deadline, deadline))
             if packet is not None and answers(packet):
                 self.expendable = False
-                self._status = 200
                 return packet
             if packet is None and deadline <= timer.deadline:
                 raise SilentError("the source of the request is silent")
@@ -176,7 +192,7 @@ def is_ack_of(number: int) -> Callable[[Packet], bool]:
 
 def line_of(request: FileRequest) -> str:
     """The request as the access log has it."""
-    return f"{'WRQ' if request.write else 'RRQ'} {request.name} TFTP"
+    return write_line("WRQ" if request.write else "RRQ", request.name, "TFTP")
 
 
 def verdict(error: Exception) -> tuple[ErrorCode, int]:
@@ -192,8 +208,10 @@ def verdict(error: Exception) -> tuple[ErrorCode, int]:
             return ErrorCode.OTHER, 503
         case FullError():
             return ErrorCode.DISK_FULL, 413
-        case OSError():
+        case OSError() if error.errno in _FULL:
             return ErrorCode.DISK_FULL, 507
+        case OSError() if error.errno in _SPENT:
+            return ErrorCode.OTHER, 503
         case _:
             return ErrorCode.OTHER, 500
 
@@ -201,7 +219,9 @@ def verdict(error: Exception) -> tuple[ErrorCode, int]:
 def text_of(error: Exception) -> str:
     """What the other end is told: nothing of our files' places."""
     if isinstance(error, OSError):
-        return "the disk does not take it"
+        if error.errno in _SPENT:
+            return f"{BUSY}: too many files are open"
+        return "the disk is full" if error.errno in _FULL else "the disk does not take it"
     return f"{BUSY}: {error}" if isinstance(error, BusyError) else str(error)
 
 

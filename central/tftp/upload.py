@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from central.errors import TransferError
 from central.library.library import Upload
 from central.tftp.conversation import Conversation
-from central.tftp.exchange import dally, receive_blocks
+from central.tftp.dallying import dally
+from central.tftp.exchange import receive_blocks
 from central.tftp.options import Options, widest_window
 from central.tftp.packets import Ack, Data
 from central.tftp.receiving import Receiver
@@ -68,12 +71,37 @@ class Uploading(Transfer):
         await receive_blocks(conversation, receiver, shelf.put, self.new_patience(), first)
         if self.options.tsize not in (None, shelf.size):
             raise TransferError(f"{shelf.size} of {self.options.tsize} bytes came")
+        await self._store(conversation, receiver, shelf, upload)
+        self.expendable = self.over = True
+        await conversation.send(receiver.answer())
+        await dally(conversation, receiver)
+
+    async def _store(
+        self, conversation: Conversation, receiver: Receiver, shelf: Shelf, upload: Upload
+    ) -> None:
+        """Give the file its name, and show the client that we live while the disk works.
+
+        Some clients count what shows it as a retry, others give up after 5 s of silence: so it
+        comes as seldom as a retransmission that backs off.
+        """
+        storing = self.host.spawn(self._commit(shelf, upload), "stores a TFTP upload")
+        timer = self.new_timer()
+        try:
+            while not (await asyncio.wait([storing], timeout=timer.wait_s))[0]:
+                await conversation.pass_over()
+                await conversation.send(receiver.here())
+                timer.expire(conversation.now())
+            await conversation.pass_over()
+        finally:
+            # Whoever ends it now is told by the log whether that was in time.
+            upload.discard()
+            await asyncio.gather(storing, return_exceptions=True)
+        storing.result()
+
+    async def _commit(self, shelf: Shelf, upload: Upload) -> None:
         await shelf.write()
         await self.host.compute(upload.commit, self.options.sha256)
         self._status = 201
-        await conversation.send(receiver.answer())
-        self.expendable = True
-        await dally(conversation, receiver)
 
     def _answer(self) -> Options:
         """What we agree to of what the client asked for."""

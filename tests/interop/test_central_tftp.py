@@ -57,6 +57,43 @@ def test_tftp_hpa_gets_and_puts(run_lab: RunLab, tmp_path: Path, files: Path) ->
     run_lab(body, clock="real")
 
 
+def test_tftp_hpa_puts_twice_and_gets_in_one_session(run_lab: RunLab, tmp_path: Path) -> None:
+    """All of a session comes from one port, and nothing of it is taken for what came before."""
+    tftp = needs("tftp")
+    root = tmp_path / "files"
+    root.mkdir()
+    for name in ("one", "two"):
+        (tmp_path / name).write_bytes(name.encode())
+
+    def stranger(address: str, port: int) -> str:
+        commands = "binary\nput one n\nput two n\nget n back\nput one n\nquit\n"
+        done = subprocess.run(
+            [tftp, address, str(port)],
+            cwd=tmp_path,
+            input=commands,
+            capture_output=True,
+            text=True,
+            timeout=15,
+        )
+        return done.stdout + done.stderr
+
+    async def body(lab: Lab) -> None:
+        served = await Served.start(lab, root=root, writable=True, port=0)
+        said = await served.host.compute(stranger, *served.address)
+        assert "rror" not in said and "imed out" not in said
+        assert (tmp_path / "back").read_bytes() == b"two"
+        assert (root / "n").read_bytes() == b"one"
+        await served.close()
+        assert [(each.line, each.status) for each in served.log] == [
+            ("WRQ /n TFTP", 201),
+            ("WRQ /n TFTP", 201),
+            ("RRQ /n TFTP", 200),
+            ("WRQ /n TFTP", 201),
+        ]
+
+    run_lab(body, clock="real")
+
+
 @pytest.mark.parametrize("options", [[], ["--tftp-blksize", "1428"], ["--tftp-no-options"]])
 def test_curl_gets_and_puts(
     run_lab: RunLab, tmp_path: Path, files: Path, options: list[str]

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from lab import Lab, RunLab
 from recorders import BufferedRecorder, Recorder, pair, payload
 
+from host import sendfile
 from host.clock import Clock
 from host.meter import Meter
 from host.sendfile import STEP, TURN
@@ -197,5 +199,53 @@ def test_a_file_goes_behind_what_waits_in_the_buffer(run_lab: RunLab, tmp_path: 
         await far.has(size + SIZE)
         assert far.data == payload(size) + payload(SIZE)
         assert a.meter.up_bytes == b.meter.down_bytes == size + SIZE
+
+    run_lab(body, clock="real")
+
+
+@pytest.mark.parametrize("buffered", [0, 20_000_000])
+def test_no_file_goes_over_a_connection_that_is_closing(
+    run_lab: RunLab, tmp_path: Path, buffered: int
+) -> None:
+    """And what was written before it was closed arrives."""
+    path = tmp_path / "file"
+    path.write_bytes(payload(SIZE))
+
+    async def body(lab: Lab) -> None:
+        host = lab.host("a")
+        near, far = await pair(host, lab.host("b"))
+        near.transport.write(bytes(buffered))
+        near.transport.close()
+        with path.open("rb") as file, pytest.raises(ConnectionAbortedError):
+            await host.send_file(near.transport, file, 0, 9)
+        await far.ended
+        assert len(far.data) == buffered
+        far.transport.close()
+        await near.lost
+        near.transport = None
+        gc.collect()  # such a transport CPython 3.11 cannot abort any more
+
+    run_lab(body, clock="real")
+
+
+def test_a_connection_that_closes_before_the_loop_sends_the_file(
+    run_lab: RunLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(payload(SIZE))
+
+    async def body(lab: Lab) -> None:
+        host = lab.host("a")
+        near, far = await pair(host, lab.host("b"))
+
+        async def closed(*args: object, **options: object) -> int:
+            raise RuntimeError("Transport is closing")
+
+        monkeypatch.setattr(lab.network.loop, "sendfile", closed)
+        monkeypatch.setattr(sendfile._Sending, "_turn", lambda sending: False)
+        with path.open("rb") as file, pytest.raises(ConnectionAbortedError, match="is closing"):
+            await host.send_file(near.transport, file, 0, 9)
+        await far.ended
+        far.transport.close()
 
     run_lab(body, clock="real")

@@ -416,6 +416,35 @@ def test_a_full_disk_then_room_again(
     run_lab(body, clock=clock)
 
 
+def test_who_is_held_back_by_a_full_disk_is_told(
+    run_lab: RunLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A protocol that has paused its reading goes on, and with its next bytes meets the error."""
+
+    async def body(lab: Lab) -> None:
+        landing = await opened(lab.host("a"))
+        gate = threading.Event()
+
+        def full(*_: Any) -> int:
+            gate.wait()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "pwrite", full)
+        told = asyncio.Event()
+        landing.on_room = told.set
+        landing.begin(0, SIZE, None, None)
+        while not landing.crowded:
+            landing.took(len(landing.buffer()))
+        gate.set()
+        await told.wait()
+        assert not landing.crowded
+        with pytest.raises(DiskError, match="No space left on device"):
+            landing.took(1)
+        await landing.close()
+
+    run_lab(body, clock="real")
+
+
 @pytest.mark.parametrize("call", ["ftruncate", "fsync"])
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 def test_a_disk_that_fails_at_another_call(
@@ -435,6 +464,36 @@ def test_a_disk_that_fails_at_another_call(
                 await landing.commit()
             await landing.close()
         assert names(host) == ([] if call == "ftruncate" else PARTS)
+
+    run_lab(body, clock=clock)
+
+
+def test_a_thread_that_fails_in_a_way_of_its_own_leaves_nothing_to_commit(
+    run_lab: RunLab, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes are missing then, also where no digest would tell."""
+    error = MemoryError("no room to hash")
+
+    def fail(*_: Any) -> int:
+        raise error
+
+    async def body(lab: Lab) -> None:
+        host = lab.host("client")
+        landing = await opened(host)
+        landing.begin(0, SIZE, "one", None)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "pwrite", fail)
+            landing.buffer()[:] = DATA[: len(landing.buffer())]
+            landing.took(len(landing.buffer()))
+            while landing._storing is not None:
+                await asyncio.sleep(0)
+        for use in (landing.settle(), landing.write(DATA[landing.received :]), landing.commit()):
+            with pytest.raises(MemoryError) as caught:
+                await use
+            assert caught.value is error
+        with pytest.raises(MemoryError):
+            await landing.close()
+        assert names(host) == []
 
     run_lab(body, clock=clock)
 

@@ -62,6 +62,7 @@ def test_each_scheme_has_its_port(scheme: Scheme, port: int) -> None:
         ("http://h:99999/x", "not a URL"),
         ("http://h:port/x", "not a URL"),
         ("http://[::1/x", "not a URL"),
+        ("http://[::1]:80/x", "IPv6"),
         ("http://h/..", "names no file"),
         ("http://h/a/../b", "names no file"),
         ("http://h//b", "names no file"),

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from central.access.log import Request, format_date, format_line
+from central.access.log import Request, format_date, format_line, write_line
 
 REQUEST = Request(
     address="127.0.0.1",
@@ -77,3 +77,16 @@ def test_months_are_english() -> None:
 
 def test_a_date_without_a_zone_is_taken_as_utc() -> None:
     assert format_date(datetime(2000, 2, 29, 1, 2, 3)) == "29/Feb/2000:01:02:03 +0000"
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("", "LIST / SOCKET/1"),
+        ("a.txt", "LIST /a.txt SOCKET/1"),
+        ("a b/c#?%", "LIST /a%20b/c%23%3F%25 SOCKET/1"),
+        ('föhn"\n', "LIST /f%C3%B6hn%22%0A SOCKET/1"),
+    ],
+)
+def test_a_line_has_three_words_whatever_the_path(path: str, line: str) -> None:
+    assert write_line("LIST", path, "SOCKET/1") == line

@@ -181,7 +181,7 @@ def test_a_missing_file_is_not_made_unasked(path: Path) -> None:
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     path = tmp_path / "none" / "tokens"
-    with pytest.raises(TokenFileError, match=f"^there is no {path}; "):
+    with pytest.raises(TokenFileError, match=f"^there is no folder {path.parent} "):
         Store(path, create=True)
 
 

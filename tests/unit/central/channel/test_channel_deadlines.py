@@ -72,6 +72,15 @@ def test_what_is_sent_must_be_taken() -> None:
         deadlines.judge(320.0, 49_999)
 
 
+@pytest.mark.parametrize(("before", "after"), [(None, None), (None, 0), (0, None)])
+def test_what_nobody_can_tell_is_not_too_slow(before: int | None, after: int | None) -> None:
+    deadlines = greeted()
+    deadlines.works()
+    deadlines.takes(100.0, before)
+    assert not deadlines.judge(120.0, after)
+    assert deadlines.due == 140.0
+
+
 def test_what_is_given_must_keep_the_least_rate() -> None:
     deadlines = greeted()
     deadlines.works()

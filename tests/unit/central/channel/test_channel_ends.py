@@ -12,7 +12,7 @@ from lab import Lab, RunLab
 from central.access.guard import Guard
 from central.access.store import Store
 from central.channel import client, frames
-from central.channel.caller import Channel
+from central.channel.channel import Channel
 from central.config import ClientConfig
 from central.errors import DeniedError, TransferError
 from central.landing import Landing
@@ -94,7 +94,7 @@ def test_closed_the_moment_a_request_comes(run_lab: RunLab) -> None:
         async with Place(lab.host("server")) as place:
             stranger = await Stranger.call(lab.host("there"), place.link(""))
             await stranger.hears(frames.Welcome)
-            [connection] = place.server._doors["socket"]._connections  # type: ignore[attr-defined]
+            [connection] = place.server._doors["socket"]._house.guests  # type: ignore[attr-defined]
             connection.data_received(frames.encode(frames.List(1)))
             # Its task is there and has not begun.
             await place.server.close()
@@ -160,7 +160,7 @@ def test_a_flood_of_pings_is_held_back(run_lab: RunLab) -> None:
             assert 1 <= len(await stranger.hears(frames.Pong)) < 100
             assert stranger.content == DATA
             stranger.transport.pause_reading()
-            [connection] = place.server._doors["socket"]._connections  # type: ignore[attr-defined]
+            [connection] = place.server._doors["socket"]._house.guests  # type: ignore[attr-defined]
             most = 0
             for _ in range(200):
                 stranger.send(frames.encode(frames.Ping()) * 10_000)

@@ -153,7 +153,7 @@ def test_a_slow_upload_is_dropped_and_a_slow_reader(run_lab: RunLab) -> None:
             assert giver.errors == [(None, 408, "slower than 1024 bytes/s")]
             assert 20 <= lab.now <= 22
             await asyncio.sleep(20)
-            assert len(place.server._doors["socket"]._connections) == 0  # type: ignore[attr-defined]
+            assert len(place.server._doors["socket"]._house.guests) == 0  # type: ignore[attr-defined]
             assert [path.name for path in place.root.iterdir()] == ["big"]
             reader.transport.resume_reading()
             await reader.lost
@@ -179,8 +179,8 @@ def test_a_browser_is_told_what_this_is(run_lab: RunLab, clock: str) -> None:
 
             browser = await lab.host("browser").connect(Browser, target.address, target.port)
             assert isinstance(browser, Browser)
-            list(place.server._doors["socket"]._connections)  # type: ignore[attr-defined]
-            [connection] = place.server._doors["socket"]._connections  # type: ignore[attr-defined]
+            list(place.server._doors["socket"]._house.guests)  # type: ignore[attr-defined]
+            [connection] = place.server._doors["socket"]._house.guests  # type: ignore[attr-defined]
             connection.data_received(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
             assert await lost is None
             assert bytes(got).startswith(b"HTTP/1.1 400 Bad Request\r\n")

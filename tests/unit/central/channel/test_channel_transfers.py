@@ -1,7 +1,9 @@
 """Files over the persistent socket: whole, in stretches, resumed, uploaded, listed."""
 
 import asyncio
+import errno
 import hashlib
+import os
 
 import pytest
 from channel_lab import DATA, Place, Stranger, fetch
@@ -9,7 +11,7 @@ from lab import Lab, RunLab
 
 from central.backend import CentralBackend
 from central.channel import client, frames
-from central.channel.caller import Channel
+from central.channel.channel import Channel
 from central.config import ClientConfig
 from central.errors import (
     CorruptError,
@@ -20,6 +22,7 @@ from central.errors import (
     TransferError,
 )
 from central.landing import Landing
+from central.library.uploads import Upload
 
 
 @pytest.mark.parametrize("size", [0, 1, 16 * 1024, 200_000, len(DATA)])
@@ -205,10 +208,10 @@ def test_several_requests_are_answered_in_order(run_lab: RunLab) -> None:
                 await landing.close()
             await channel.close()
         assert [request.line for request in place.requests] == [
-            "GET a SOCKET/1",
-            "GET b SOCKET/1",
-            "GET c SOCKET/1",
-            "LIST  SOCKET/1",
+            "GET /a SOCKET/1",
+            "GET /b SOCKET/1",
+            "GET /c SOCKET/1",
+            "LIST / SOCKET/1",
         ]
         assert there.meter.accepted == 0 and there.meter.calls["connect"] == 1
         assert (there.directory / "b").read_bytes() == b"b" * 100
@@ -277,6 +280,73 @@ def test_an_upload_that_is_given_up_leaves_nothing(run_lab: RunLab) -> None:
             await asyncio.sleep(1)
             assert [path.name for path in place.root.iterdir()] == ["other"]
         assert place.statuses[:2] == [499, 201]
+
+    run_lab(body)
+
+
+def test_data_that_was_on_its_way_to_a_put_that_failed(
+    run_lab: RunLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Upload.write
+    written: list[int] = []
+
+    def full(upload: Upload, data: bytes) -> None:
+        written.append(len(data))
+        if len(written) == 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(upload, data)
+
+    monkeypatch.setattr(Upload, "write", full)
+
+    async def body(lab: Lab) -> None:
+        async with Place(lab.host("server"), writable=True) as place:
+            stranger = await Stranger.call(lab.host("client"), place.link(""))
+            stranger.send(frames.Put(1, "one", 300), frames.Put(2, "two", 5))
+            await stranger.hears(frames.Go)
+            stranger.send(frames.data_head(1, 100) + b"a" * 100)
+            await stranger.hears(frames.Go, 2)
+            # It has not read that yet.
+            stranger.send(frames.data_head(1, 100) + b"a" * 100, frames.Ping())
+            stranger.send(frames.data_head(2, 5) + b"hello")
+            await stranger.hears(frames.Stored)
+            assert stranger.errors == [(1, 507, "No space left on device")]
+            assert (place.root / "two").read_bytes() == b"hello"
+            # Now it must have.
+            stranger.send(frames.data_head(1, 100) + b"a" * 100)
+            await stranger.lost
+            assert stranger.errors[1:] == [(None, 400, "a DATA for no PUT")]
+        assert place.statuses == [507, 201]
+        assert written == [100, 5]
+
+    run_lab(body)
+
+
+def test_a_new_request_ends_the_data_of_a_put_that_had_its_id(run_lab: RunLab) -> None:
+    async def body(lab: Lab) -> None:
+        async with Place(lab.host("server"), writable=True) as place:
+            stranger = await Stranger.call(lab.host("client"), place.link(""))
+            stranger.send(frames.Put(1, "one", 300), frames.Put(2, "two", 5))
+            await stranger.hears(frames.Go)
+            stranger.send(frames.Cancel(1))
+            await stranger.hears(frames.Go, 2)
+            stranger.send(frames.data_head(1, 100) + b"a" * 100, frames.List(1))
+            stranger.send(frames.data_head(1, 100) + b"a" * 100)
+            await stranger.lost
+            assert stranger.errors == [(1, 499, "cancelled"), (None, 400, "a DATA for no PUT")]
+
+    run_lab(body)
+
+
+def test_only_files_are_sent(run_lab: RunLab) -> None:
+    async def body(lab: Lab) -> None:
+        there = lab.host("client")
+        async with Place(lab.host("server"), writable=True) as place:
+            os.mkfifo(there.directory / "pipe")
+            (there.directory / "folder").mkdir()
+            for name in ("pipe", "folder"):
+                with pytest.raises(DiskError, match=f"{name}: "):
+                    await client.put(there, place.link("x"), there.directory / name, ClientConfig())
+            assert list(place.root.iterdir()) == []
 
     run_lab(body)
 

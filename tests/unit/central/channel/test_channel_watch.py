@@ -104,9 +104,9 @@ def test_a_listener_that_does_not_read_is_dropped(run_lab: RunLab) -> None:
                 publish(place, f"{number % 7}" * 100, "changed", number)
                 await asyncio.sleep(0)
             await asyncio.sleep(19)
-            assert len(place.server._doors["socket"]._connections) == 2  # type: ignore[attr-defined]
+            assert len(place.server._doors["socket"]._house.guests) == 2  # type: ignore[attr-defined]
             await asyncio.sleep(3)
-            assert len(place.server._doors["socket"]._connections) == 1  # type: ignore[attr-defined]
+            assert len(place.server._doors["socket"]._house.guests) == 1  # type: ignore[attr-defined]
             publish(place, "end", "added")
             while fine.heard[-1].path != "end":
                 await asyncio.sleep(0.1)
@@ -193,7 +193,7 @@ def test_watch_notices_a_server_that_is_silent(run_lab: RunLab) -> None:
             task = asyncio.ensure_future(anext(changes))
             await asyncio.sleep(60)
             assert not task.done()  # it asks, and is answered
-            [connection] = place.server._doors["socket"]._connections  # type: ignore[attr-defined]
+            [connection] = place.server._doors["socket"]._house.guests  # type: ignore[attr-defined]
             connection._take = lambda event: None  # a server that hangs
             await asyncio.sleep(60)
             publish(place, "late", "added")

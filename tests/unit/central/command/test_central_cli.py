@@ -37,7 +37,7 @@ Command = Callable[..., tuple[int, str, str]]
 URL = "http://127.0.0.1:9/a.txt"
 CONTENT = b"0123456789"
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
-LEFT = "interrupted; get --continue goes on with what has come"
+LEFT = "interrupted; what has come of a get is kept for get --continue"
 COMMANDS = ["serve", "get", "put", "list", "watch", "grant", "revoke", "tokens"]
 
 
@@ -277,6 +277,8 @@ class TestGet:
         assert stage.config == ClientConfig(
             token="abc", request_size=2**22, patience_s=5.0, resume=True
         )
+        # Frames of the persistent socket hold plain numbers only.
+        assert type(stage.config.request_size) is int
         assert stage.host.down.rate == 1e6
         monkeypatch.setenv("CENTRAL_TOKEN", "fsl_x")
         command("get", URL, "--force")

@@ -20,6 +20,7 @@ from central.errors import (
     TransferError,
 )
 from central.http import client as http
+from central.http.session import Session
 from central.landing import Landing
 from central.link import Link
 from host.clock import Clock
@@ -84,9 +85,17 @@ def test_the_request(run_lab: RunLab) -> None:
     run_lab(body)
 
 
-@pytest.mark.parametrize("informational", ["100 Continue", "102 Processing", "103 Early Hints"])
+@pytest.mark.parametrize(
+    ("informational", "count"),
+    [
+        ("100 Continue", 1),
+        ("100 Continue", 8),
+        ("102 Processing", 1),
+        ("102 Processing", 1000),
+        ("103 Early Hints", 8),
+    ],
+)
 @pytest.mark.parametrize("pieces", [1, 9])
-@pytest.mark.parametrize("count", [1, 8])
 def test_informational_answers_are_passed_over(
     run_lab: RunLab, informational: str, pieces: int, count: int
 ) -> None:
@@ -95,6 +104,49 @@ def test_informational_answers_are_passed_over(
         script = Script(lab.host("server"), [Say(said, pieces)])
         await script.start()
         assert (await fetch(lab.host("client"), script.link(body=b"abc"))).read_bytes() == b"abc"
+
+    run_lab(body)
+
+
+@pytest.mark.parametrize("informational", ["100 Continue", "103 Early Hints"])
+def test_informational_answers_have_an_end(run_lab: RunLab, informational: str) -> None:
+    async def body(lab: Lab) -> None:
+        said = f"HTTP/1.1 {informational}\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n".encode() * 9
+        script = Script(lab.host("server"), [Say(said + answer("200 OK", b"abc"))])
+        await script.start()
+        with pytest.raises(TransferError, match="no answer but informational ones"):
+            await fetch(lab.host("client"), script.link())
+
+    run_lab(body)
+
+
+def test_waiting_is_no_silence_while_the_server_says_that_it_works(run_lab: RunLab) -> None:
+    async def body(lab: Lab) -> None:
+        script = Script(lab.host("server"), [Say(b"")])
+        await script.start()
+        config = ClientConfig(patience_s=5.0)
+        fetching = asyncio.ensure_future(fetch(lab.host("client"), script.link(), config))
+        for _ in range(20):
+            await asyncio.sleep(4.0)
+            script.connections[0].transport.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+        with pytest.raises(TransferError, match="says nothing for 5 s"):
+            await fetching
+        assert lab.now == 85.0
+
+    run_lab(body)
+
+
+def test_a_connection_that_did_not_open_is_not_kept(run_lab: RunLab) -> None:
+    async def body(lab: Lab) -> None:
+        host, script = lab.host("client"), Script(lab.host("server"), [Say(answer("200 OK"))])
+        await script.start(8080)
+        session = Session(host, script.link(), ClientConfig())
+        script.listener.close()
+        with pytest.raises(TransferError, match="does not answer"):
+            await session.get("/")
+        await script.start(8080)
+        assert (await session.get("/")).status == 200
+        session.drop()
 
     run_lab(body)
 

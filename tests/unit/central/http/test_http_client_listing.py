@@ -257,6 +257,41 @@ def test_more_folders_than_can_be_watched(run_lab: RunLab, monkeypatch: pytest.M
     run_lab(body)
 
 
+def test_a_look_at_many_folders_adds_up_each_once(
+    run_lab: RunLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a poll costs grows as the folders do, and no faster."""
+    asked: list[int] = []
+
+    class Counted(rooms._Read):
+        def __getattribute__(self, name: str) -> Any:
+            if name == "size":
+                asked.append(1)
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(rooms, "_Read", Counted)
+
+    async def body(lab: Lab) -> None:
+        names = [f"{number:02}" for number in range(30)]
+        shelf = Shelf(**{name: [entry(f"{name}/x")] for name in names})
+        shelf.folders[""] = [entry(f"{name}/") for name in names]
+        size = sum(len(write_json(path, items)) for path, items in shelf.folders.items())
+        script = Script(lab.host("server"), shelf.respond)
+        await script.start()
+        folders = rooms.Folders(lab.host("client"), script.link(""), ClientConfig())
+        monkeypatch.setattr(rooms, "MAX_LISTING", size)
+        for _ in range(2):
+            asked.clear()
+            assert sorted(await folders.files()) == [f"{name}/x" for name in names]
+            assert len(asked) == 31
+        monkeypatch.setattr(rooms, "MAX_LISTING", size - 1)
+        with pytest.raises(TransferError, match="more than can be watched"):
+            await folders.files()
+        folders.close()
+
+    run_lab(body)
+
+
 @pytest.mark.parametrize("away", [1.0, 4.0, 20.0])
 def test_a_server_that_comes_back(run_lab: RunLab, away: float) -> None:
     async def body(lab: Lab) -> None:

@@ -100,7 +100,8 @@ def test_a_file_is_put_there_whole(run_lab: RunLab, clock: Clock, size: int, sta
         assert taker.heads == [
             f"PUT /a/file.bin HTTP/1.1\r\nHost: {link.authority}\r\nUser-Agent: fileshare-lab\r\n"
             "Authorization: Bearer secret\r\nContent-Type: application/octet-stream\r\n"
-            f"Content-Length: {size}\r\nRepr-Digest: sha-256=:{digest}:{expect}"
+            f"Content-Length: {size}\r\nRepr-Digest: sha-256=:{digest}:\r\n"
+            f"Want-Repr-Digest: sha-256=1{expect}"
         ]
         assert told == sorted(set(told))
         assert told[-1:] == ([size] if size else [])
@@ -153,7 +154,7 @@ REFUSALS: dict[str, tuple[type[CentralError], str]] = {
     "405 Method Not Allowed": (TransferError, "answered 405 Method Not Allowed"),
     "413 Content Too Large": (TransferError, "answered 413 "),
     "503 Service Unavailable": (BusyError, "busy (503); try again later"),
-    "507 Insufficient Storage": (TransferError, "507 Insufficient Storage; try again later"),
+    "507 Insufficient Storage": (DiskError, "disk is full (507)"),
     "307 Temporary Redirect": (TransferError, "answered 307 Temporary Redirect"),
 }
 

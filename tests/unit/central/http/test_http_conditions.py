@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from central.http.conditions import Validators, judge, range_holds
+from central.http.conditions import STRONG_S, Validators, judge, range_holds
 from central.http.dates import parse_date, write_date
 
 TIME = 784_111_777
@@ -107,7 +107,16 @@ def test_what_has_no_date_has_no_conditions_on_it() -> None:
     ],
 )
 def test_if_range(value: bytes | None, expected: bool) -> None:
-    assert range_holds({} if value is None else {b"if-range": value}, NOW) is expected
+    fields = {} if value is None else {b"if-range": value}
+    assert range_holds(fields, NOW, TIME + STRONG_S) is expected
+
+
+def test_if_range_by_a_date_that_may_name_two_versions() -> None:
+    """Within a second a file changes often; the date that it shows then is no strong validator."""
+    assert not range_holds({b"if-range": DATE}, NOW, TIME)
+    assert not range_holds({b"if-range": DATE}, NOW, TIME + STRONG_S - 1)
+    assert range_holds({b"if-range": DATE}, NOW, TIME + 60)
+    assert range_holds({b"if-range": b'"abc"'}, NOW, TIME)
 
 
 def test_many_tags_and_commas_are_looked_at_once() -> None:

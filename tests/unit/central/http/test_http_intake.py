@@ -13,8 +13,10 @@ from http_site import CLOSE, HttpSite, get, split, split_all
 from lab import Lab, RunLab
 from recorders import payload
 
-from central.config import Limits
+from central.config import ClientConfig, Limits
+from central.http import client
 from central.http.connection import READ_AHEAD
+from central.link import Link
 from host.clock import Clock
 
 SIZE = 300_001
@@ -342,3 +344,93 @@ def test_a_library_that_is_writable_says_so(run_lab: RunLab, root: Path) -> None
             assert (await site.answer("/", "POST"))["allow"] == "GET, HEAD, PUT"
 
     run_lab(body)
+
+
+async def put_later(site: HttpSite, target: str, content: bytes, condition: str) -> int:
+    """The status of an upload whose body comes a second after its head."""
+    end = await site.open()
+    end.transport.write(get(target, "PUT", f"Content-Length: {len(content)}", condition))
+    await asyncio.sleep(1.0)
+    end.transport.write(content)
+    await end.has(10)
+    end.transport.close()
+    await end.lost
+    return split(end.data).status
+
+
+def test_of_two_that_make_one_file_one_has_made_it(run_lab: RunLab, root: Path) -> None:
+    """Conditions are judged again when the body has come."""
+
+    async def body(lab: Lab) -> None:
+        async with HttpSite(lab, root, writable=True) as site:
+            condition = "If-None-Match: *"
+            both = [put_later(site, "/new", content, condition) for content in (b"one", b"two")]
+            assert await asyncio.gather(*both) == [201, 412]
+            assert (root / "new").read_bytes() == b"one"
+            condition = f"If-Match: {(await site.answer('/old'))['etag']}"
+            both = [put_later(site, "/old", content, condition) for content in (b"a", b"b")]
+            assert await asyncio.gather(*both) == [204, 412]
+            assert (root / "old").read_bytes() == b"a"
+
+    run_lab(body)
+    assert left(root) == ["new", "old"]
+
+
+def test_whether_a_file_is_new_is_seen_when_it_has_come(run_lab: RunLab, root: Path) -> None:
+    async def body(lab: Lab) -> None:
+        async with HttpSite(lab, root, writable=True) as site:
+            both = [put_later(site, "/new", content, "X: y") for content in (b"one", b"two")]
+            assert await asyncio.gather(*both) == [201, 204]
+
+    run_lab(body)
+
+
+@pytest.mark.parametrize("wants", [False, True])
+def test_who_wants_a_digest_is_told_that_the_disk_takes_its_time(
+    run_lab: RunLab, root: Path, wants: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may take 102 for their answer (http.client does)."""
+
+    async def body(lab: Lab) -> None:
+        async with HttpSite(lab, root, writable=True) as site:
+            slow_to_commit(site, 12.0, monkeypatch)
+            wish = ("Want-Repr-Digest: sha-256=1",) if wants else ()
+            whole = await site.ask(put("/new", b"abc", digest(b"abc"), *wish, CLOSE))
+            answers = split_all(whole)
+            assert [answer.status for answer in answers] == [102, 102, 201] if wants else [201]
+            assert lab.now == 12.0
+            given = answers[-1].headers.get("repr-digest")
+            assert given == (digest(b"abc").partition(" ")[2] if wants else None)
+
+    run_lab(body)
+
+
+def slow_to_commit(site: HttpSite, seconds: float, patch: pytest.MonkeyPatch) -> None:
+    """From now on a commit takes so long."""
+    compute = site.host.compute
+
+    async def slow(function: Callable[..., object], *args: object) -> object:
+        if getattr(function, "__name__", "") == "commit":
+            await asyncio.sleep(seconds)
+        return await compute(function, *args)
+
+    patch.setattr(site.host, "compute", slow)
+
+
+def test_our_client_waits_for_a_slow_disk(
+    run_lab: RunLab, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def body(lab: Lab) -> None:
+        async with HttpSite(lab, root, writable=True) as site:
+            slow_to_commit(site, 100.0, monkeypatch)
+            path = site.client.directory / "mine"
+            path.write_bytes(b"abc")
+            link = Link("http", *site.address, "new")
+            await client.put(site.client, link, path, ClientConfig(patience_s=6.0))
+            assert lab.now == 100.0
+            while site.server._house.connections:
+                await asyncio.sleep(0)
+            assert site.statuses == [201]
+
+    run_lab(body)
+    assert (root / "new").read_bytes() == b"abc"

@@ -1,12 +1,8 @@
-"""central.http.request, body and alarm: what the rest of the server is built on."""
-
-import asyncio
+"""central.http.request and body: what the rest of the server is built on."""
 
 import pytest
 from http_site import get
-from lab import Lab, RunLab
 
-from central.http.alarm import Alarm
 from central.http.body import OVERHEAD, Body
 from central.http.request import HEAD_LIMIT, BadRequestError, find_end, parse_head
 
@@ -104,31 +100,3 @@ def test_framing_out_of_proportion_is_not() -> None:
     with pytest.raises(BadRequestError):
         for _ in range(OVERHEAD // 1000 + 1):
             body.feed(chunk)
-
-
-def test_an_alarm_goes_off_at_its_latest_time_and_once(run_lab: RunLab) -> None:
-    async def body(lab: Lab) -> None:
-        loop = asyncio.get_running_loop()
-        rung: list[float] = []
-        alarm = Alarm(loop, lambda: rung.append(lab.now))
-        alarm.set(5.0)
-        await asyncio.sleep(3.0)
-        alarm.set(5.0)  # later
-        await asyncio.sleep(3.0)
-        assert rung == []
-        alarm.set(1.0)  # earlier
-        await asyncio.sleep(10.0)
-        assert rung == [7.0]
-        alarm.set(2.0)
-        alarm.clear()
-        await asyncio.sleep(5.0)
-        alarm.set(2.0)
-        alarm.cancel()
-        alarm.set(float("inf"))
-        await asyncio.sleep(5.0)
-        assert rung == [7.0]
-        alarm.set(1.0)
-        await asyncio.sleep(2.0)
-        assert rung == [7.0, lab.now - 1.0]
-
-    run_lab(body)

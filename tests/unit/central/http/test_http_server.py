@@ -147,10 +147,16 @@ def test_conditions(run_lab: RunLab, root: Path) -> None:
                 assert "content-length" not in answer.headers
             assert (await site.answer("/file.bin", "GET", 'If-Match: "x"')).status == 412
             assert (await site.answer("/file.bin", "GET", f"If-Match: {etag}")).status == 200
-            for validator in (etag, date):
-                part = ("Range: bytes=1-2", f"If-Range: {validator}")
-                answer = await site.answer("/file.bin", "GET", *part)
-                assert (answer.status, answer.body) == (206, payload(4)[1:3])
+            part = ("Range: bytes=1-2", f"If-Range: {etag}")
+            answer = await site.answer("/file.bin", "GET", *part)
+            assert (answer.status, answer.body) == (206, payload(4)[1:3])
+            # The date of a file that may change again within the second names no one version.
+            for age, status in ((59, 200), (60, 206)):
+                time = site.host.date().timestamp() - age
+                os.utime(root / "file.bin", (time, time))
+                date = (await site.answer("/file.bin"))["last-modified"]
+                part = ("Range: bytes=1-2", f"If-Range: {date}")
+                assert (await site.answer("/file.bin", "GET", *part)).status == status
             answer = await site.answer("/file.bin", "GET", "Range: bytes=1-2", 'If-Range: "old"')
             assert (answer.status, answer.body) == (200, payload(SIZE))
 
@@ -350,7 +356,7 @@ def test_a_file_that_shrinks_ends_its_connection_early(
             end.transport.resume_reading()
             await end.lost
             assert len(end.data) < 64_000_000
-            assert site.statuses == [200]
+            assert site.statuses == [499]
 
     run_lab(body, clock=clock)
 
@@ -374,7 +380,7 @@ def test_a_client_that_leaves_in_the_middle_ends_its_answer(
             await asyncio.sleep(0.02)
             names = [task.get_name() for task in asyncio.all_tasks()]
             assert [name for name in names if "answers" in name] == []
-            assert site.statuses == [200]
+            assert site.statuses == [499]
             assert 0 < site.log[0].sent < 64_000_000
             # And the server goes on serving others.
             assert (await site.answer("/none")).status == 404

@@ -11,6 +11,7 @@ from lab import Lab, RunLab
 
 from central.errors import BusyError, DiskError
 from central.library import digests
+from central.library.entries import Version
 from central.library.library import Library, Opened
 from host.clock import Clock
 
@@ -63,22 +64,173 @@ def test_a_file_is_hashed_once(
     run_lab(body, clock=clock)
 
 
-def test_the_file_may_be_closed_meanwhile(run_lab: RunLab, clock: Clock, root: Path) -> None:
+def open_descriptors() -> list[str]:
+    """What the descriptors of this process lead to, where that is a file in a directory."""
+    links = list(Path("/proc/self/fd").iterdir())
+    return sorted(str(link.readlink()) for link in links if link.exists() and link.is_file())
+
+
+async def turns(number: int) -> None:
+    """Let the loop go round that often."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
+def hold(monkeypatch: pytest.MonkeyPatch) -> tuple[list[bool], threading.Event]:
+    """Files are hashed when the event is set; for each whether it was told to stop before."""
+    go, stopped, real = threading.Event(), list[bool](), digests._hash
+
+    def held(descriptor: int, version: Version, stop: threading.Event) -> str | None:
+        while not go.is_set() and not stop.wait(0.001):
+            pass
+        stopped.append(stop.is_set())
+        return real(descriptor, version, stop)
+
+    monkeypatch.setattr(digests, "_hash", held)
+    return stopped, go
+
+
+def test_the_file_may_be_closed_while_it_is_hashed(
+    run_lab: RunLab, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = os.urandom(5_000_000)
     (root / "file").write_bytes(data)
+    _, go = hold(monkeypatch)
 
     async def body(lab: Lab) -> None:
         library = Library(lab.host("server"), root)
         file = opened(library, "file")
         digest = asyncio.ensure_future(library.digest(file))
-        await asyncio.sleep(0)
+        await turns(3)
         file.close()
         # What takes the number of the descriptor then is not what is hashed.
         with (root / "other").open("wb"):
+            go.set()
             assert await digest == hashlib.sha256(data).hexdigest()
         await library.close()
 
+    run_lab(body, clock="real")
+
+
+@pytest.mark.parametrize("still_open", [True, False])
+def test_the_file_may_be_closed_before_if_another_who_waits_has_it_open(
+    run_lab: RunLab, clock: Clock, root: Path, still_open: bool
+) -> None:
+    (root / "file").write_bytes(b"abc")
+
+    async def body(lab: Lab) -> None:
+        library = Library(lab.host("server"), root)
+        files = [opened(library, "file") for _ in range(3)]
+        hashing = [asyncio.ensure_future(library.digest(file)) for file in files]
+        await turns(1)
+        for file in files[: 2 if still_open else 3]:
+            file.close()
+        if still_open:
+            assert await asyncio.gather(*hashing) == [hashlib.sha256(b"abc").hexdigest()] * 3
+        else:
+            for each in hashing:
+                with pytest.raises(DiskError, match=r"^file: closed before it was hashed$"):
+                    await each
+        files[2].close()
+        await library.close()
+
     run_lab(body, clock=clock)
+
+
+def test_strangers_who_leave_take_their_hashing_with_them(
+    run_lab: RunLab, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither descriptors nor tasks nor turns stay behind, however many come and go."""
+    for number in range(50):
+        (root / f"{number}").write_bytes(b"%d" % number)
+    (root / "last").write_bytes(b"last")
+    stopped, go = hold(monkeypatch)
+
+    async def body(lab: Lab) -> None:
+        library = Library(lab.host("server"), root)
+        before, tasks = open_descriptors(), asyncio.all_tasks()
+        files = [opened(library, f"{number}") for number in range(50)]
+        hashing = [asyncio.ensure_future(library.digest(file)) for file in files]
+        await turns(3)
+        # Those that wait for their turn have no descriptor but the one of who asks.
+        assert len(open_descriptors()) == len(before) + 50 + digests.AT_A_TIME
+        for each, file in zip(hashing, files, strict=True):
+            each.cancel()
+            file.close()
+        await asyncio.wait(hashing)
+        while len(stopped) < digests.AT_A_TIME:
+            await asyncio.sleep(0.001)
+        await turns(5)
+        while asyncio.all_tasks() != tasks:
+            await asyncio.sleep(0.001)
+        assert (stopped, open_descriptors()) == ([True] * digests.AT_A_TIME, before)
+        go.set()
+        last = opened(library, "last")
+        assert await library.digest(last) == hashlib.sha256(b"last").hexdigest()
+        last.close()
+        await library.close()
+
+    run_lab(body, clock="real")
+
+
+def test_who_comes_when_the_last_one_has_just_left_has_it_hashed_anew(
+    run_lab: RunLab, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "file").write_bytes(b"abc")
+    stopped, go = hold(monkeypatch)
+
+    async def body(lab: Lab) -> None:
+        library = Library(lab.host("server"), root)
+        file, before = opened(library, "file"), asyncio.all_tasks()
+        first = asyncio.ensure_future(library.digest(file))
+        await turns(3)
+        tasks = asyncio.all_tasks()
+        first.cancel()
+        await turns(1)
+        second = asyncio.ensure_future(library.digest(file))
+        while tasks & asyncio.all_tasks() != before:
+            await asyncio.sleep(0.001)
+        assert (first.cancelled(), stopped) == (True, [True])
+        # The end of the first one is no end of the second, which others may wait for.
+        third = asyncio.ensure_future(library.digest(file))
+        await turns(3)
+        go.set()
+        assert await second == await third == hashlib.sha256(b"abc").hexdigest()
+        assert stopped == [True, False]
+        file.close()
+        await library.close()
+
+    run_lab(body, clock="real")
+
+
+def test_more_than_a_number_are_not_taken_on(
+    run_lab: RunLab, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert digests.MOST_PENDING == 256
+    monkeypatch.setattr(digests, "MOST_PENDING", 5)
+    for name in "abcdef":
+        (root / name).write_bytes(name.encode())
+    _, go = hold(monkeypatch)
+
+    async def body(lab: Lab) -> None:
+        library = Library(lab.host("server"), root)
+        files = [opened(library, name) for name in "abcdefa"]
+        hashing = [asyncio.ensure_future(library.digest(file)) for file in files]
+        await turns(3)
+        assert [each.done() for each in hashing] == [False] * 5 + [True, False]
+        go.set()
+        with pytest.raises(
+            BusyError, match=r"^f: the server has too many files to hash; try again later$"
+        ):
+            await hashing[5]
+        expected = [hashlib.sha256(name.encode()).hexdigest() for name in "abcdefa"]
+        assert [await each for each in hashing[:5] + hashing[6:]] == expected[:5] + expected[6:]
+        assert await library.digest(files[5]) == expected[5]
+        for file in files:
+            file.close()
+        await library.close()
+
+    run_lab(body, clock="real")
 
 
 @pytest.mark.parametrize("how", ["grown", "shrunk", "rewritten"])

@@ -86,6 +86,26 @@ def test_a_listing_shows_what_can_be_opened_and_nothing_else(
 def test_what_is_no_folder_has_no_listing(run_lab: RunLab, attacked: Attacked, path: str) -> None:
     async def body(library: Library) -> None:
         assert library.listing(path) is None
+        assert not library.is_folder(path)
+
+    with_library(run_lab, attacked.root, body)
+
+
+def test_a_folder_is_known_without_a_look_at_what_is_in_it(
+    run_lab: RunLab, attacked: Attacked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look(*_: object) -> None:
+        raise AssertionError("this takes long")
+
+    monkeypatch.setattr(os, "scandir", look)
+
+    async def body(library: Library) -> None:
+        before = len(list(Path("/proc/self/fd").iterdir()))
+        for path in ("", "folder", "folder/in a", "漢字", "/".join(["d"] * 63)):
+            assert library.is_folder(path)
+        assert not any(library.is_folder(path) for path in attacked.readable)
+        assert [path for path in attacked.paths if library.is_folder(path)] == ["", "folder"]
+        assert len(list(Path("/proc/self/fd").iterdir())) == before
 
     with_library(run_lab, attacked.root, body)
 
@@ -175,6 +195,8 @@ def test_a_server_in_trouble_does_not_say_that_a_file_is_gone(
             assert str(caught.value) == line
             with pytest.raises(error):
                 library.listing("folder")
+            with pytest.raises(error):
+                library.is_folder("folder")
         assert content(library, "good.txt") == GOOD["good.txt"]
 
     with_library(run_lab, attacked.root, body)
@@ -203,6 +225,8 @@ def test_an_empty_library(run_lab: RunLab) -> None:
         assert library.open("a") is None
         assert library.listing() == []
         assert library.listing("a") is None
+        assert library.is_folder("")
+        assert not library.is_folder("a")
 
     with_library(run_lab, None, body)
 
@@ -224,6 +248,8 @@ def test_a_closed_library_has_nothing(run_lab: RunLab, attacked: Attacked) -> No
         assert library.open("good.txt") is None
         assert library.listing() is None
         assert library.listing("folder") is None
+        assert not library.is_folder("")
+        assert not library.is_folder("folder")
 
     with_library(run_lab, attacked.root, body)
 

@@ -16,7 +16,7 @@ from lab import Lab, RunLab
 
 from central.errors import CorruptError, DeniedError
 from central.library import uploads
-from central.library.library import Change, Library
+from central.library.library import Change, Entry, Library
 from central.paths import parse_path
 from host.clock import Clock
 
@@ -390,3 +390,36 @@ def test_subscribers_are_told_at_once_of_what_comes_in(run_lab: RunLab, root: Pa
 
     with_library(run_lab, root, body)
     assert [(change.kind, change.path) for change in told] == [("added", "new"), ("changed", "old")]
+
+
+def test_one_upload_at_a_time_looks_at_what_it_replaces(run_lab: RunLab, root: Path) -> None:
+    """And has the name before the next one looks."""
+    seen: list[tuple[str, int | None]] = []
+    looking = threading.Event()
+
+    async def body(library: Library) -> None:
+        async def commit(name: str, size: int) -> None:
+            upload = library.begin_upload("file")
+            upload.write(bytes(size))
+
+            def check(there: Entry | None) -> None:
+                seen.append((name, None if there is None else there.size))
+                if not looking.is_set():
+                    looking.set()
+                    threading.Event().wait(0.1)  # the other one has time to get ahead
+                if there is not None:
+                    raise LookupError(name)
+
+            try:
+                await asyncio.to_thread(upload.commit, None, check)
+            finally:
+                upload.discard()
+
+        both = await asyncio.gather(commit("one", 1), commit("two", 2), return_exceptions=True)
+        (winner, nothing), (loser, size) = seen
+        assert (nothing, size) == (None, {"one": 1, "two": 2}[winner])
+        assert {winner, loser} == {"one", "two"}
+        assert [type(result) for result in both if result] == [LookupError]
+        assert list(tree(root)) == ["file"]
+
+    with_library(run_lab, root, body, clock="real")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lab import Lab, RunLab
 
-from central.library import alarm, scanning, watching
+from central.library import scanning, waker, watching
 from central.library.library import Change, Library
 from host.clock import Clock
 
@@ -316,8 +316,8 @@ def test_where_the_kernel_cannot_tell_it_is_looked_every_while(
         asked.append(1)
         raise OSError(28, "OS file watch limit reached")
 
-    monkeypatch.setattr(alarm, "_listen", refuse)
-    monkeypatch.setattr(alarm, "POLL_S", 0.02)
+    monkeypatch.setattr(waker, "_listen", refuse)
+    monkeypatch.setattr(waker, "POLL_S", 0.02)
 
     async def body(library: Library) -> None:
         heard = Heard()
@@ -335,7 +335,7 @@ def test_a_quiet_directory_is_left_alone(
     run_lab: RunLab, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Reading wakes nobody, nor does what comes in before it has its name."""
-    monkeypatch.setattr(alarm, "_BEGIN_MS", 50)
+    monkeypatch.setattr(waker, "_BEGIN_MS", 50)
 
     async def body(library: Library) -> None:
         heard = Heard()

@@ -82,6 +82,18 @@ def test_the_last_block_waits_for_the_callers_word() -> None:
     assert receiver.take(block(3), 0.0) == Verdict(False, None)
 
 
+@pytest.mark.parametrize(("before", "number"), [(0, 0), (6, 6), (65_536, 0)])
+def test_while_the_last_block_is_put_away_the_one_before_is_acknowledged(
+    before: int, number: int
+) -> None:
+    receiver = make(4)
+    take(receiver, *range(1, before + 1))
+    receiver.take(block(before + 1, 3), 0.0)
+    for _ in range(2):
+        assert receiver.here() == Ack(number)
+    assert receiver.answer() == Ack(number + 1)
+
+
 def test_the_last_block_behind_a_gap_ends_the_window() -> None:
     receiver = make(16)
     take(receiver, 1, 3)

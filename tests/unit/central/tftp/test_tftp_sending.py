@@ -185,3 +185,18 @@ def test_numbers_begin_again_at_zero_after_65535(window: int) -> None:
         sender.acknowledge(last % 65_536, 0.0)
     assert (last, sender.repeated) == (blocks, 0)
     assert sender.acked_bytes == sender.sent_bytes == 8 * (blocks - 1) + 1
+
+
+@pytest.mark.parametrize("window", [1, 4])
+def test_it_does_not_give_up_on_a_receiver_that_is_there(window: int) -> None:
+    sender = make(1, window)
+    send_all(sender)
+    for tick in range(10 * TRIES):
+        sender.expire(float(tick))
+        send_all(sender, float(tick))
+        if tick % TRIES == 0:
+            sender.acknowledge(0, tick + 0.5)
+        assert not sender.exhausted
+    for tick in range(TRIES + 1):
+        sender.expire(float(tick))
+    assert sender.exhausted

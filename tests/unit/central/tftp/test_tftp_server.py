@@ -64,7 +64,7 @@ def test_a_plain_transfer_as_in_1992(run_lab: RunLab) -> None:
         assert len(ports) == 1 and 69 not in ports
         assert await stranger.hear(5) is None
         assert [(each.line, each.status, each.sent) for each in served.log] == [
-            ("RRQ a.bin TFTP", 200, SIZE)
+            ("RRQ /a.bin TFTP", 200, SIZE)
         ]
         await served.close()
 

@@ -13,7 +13,7 @@ from lab import Lab, RunLab
 from recorders import payload
 from tftp_lab import Served, Stranger
 
-import central.tftp.exchange as exchange
+import central.tftp.dallying as dallying
 from central.config import ClientConfig, Limits
 from central.errors import (
     BusyError,
@@ -265,8 +265,8 @@ def test_any_size_both_ways(run_lab: RunLab, size: int, window: int) -> None:
         assert reports[-1] == size and reports == sorted(reports)
         await asyncio.sleep(60)
         assert [(each.line, each.status, each.sent) for each in served.log] == [
-            ("RRQ f TFTP", 200, size),
-            ("WRQ sub/g TFTP", 201, 0),
+            ("RRQ /f TFTP", 200, size),
+            ("WRQ /sub/g TFTP", 201, 0),
         ]
         assert served.admission.total == 0
         await served.close()
@@ -393,7 +393,7 @@ class TestUploads:
             path.write_bytes(payload(1001))
             with pytest.raises(DeniedError, match="nothing may be put there"):
                 await put(client, reading.link("f"), path, ClientConfig())
-            with pytest.raises(TransferError, match="a file may have 1000 bytes here"):
+            with pytest.raises(DiskError, match="a file may have 1000 bytes here"):
                 await put(client, small.link("f"), path, ClientConfig())
             with pytest.raises(DiskError, match="No such file"):
                 await put(client, small.link("f"), client.directory / "absent", ClientConfig())
@@ -465,7 +465,7 @@ class TestUploads:
                 await stranger.send(Data(1, b"all of it"), heard[1])
                 assert await stranger.hear() == (Ack(1), heard[1])
             assert (served.root / "f").read_bytes() == b"all of it"
-            await asyncio.sleep(exchange.DALLY_S + 1)
+            await asyncio.sleep(dallying.DALLY_S + 1)
             assert served.admission.total == 0
             await served.close()
 
@@ -555,7 +555,7 @@ class TestOtherServers:
             (Error(0, "busy: too many"), BusyError, "says: busy: too many"),
             (Error(1, "no"), NotFoundError, "says: no"),
             (Error(2, "no\x1b[31m\nway"), DeniedError, "says: no [31m way"),
-            (Error(3, "full"), TransferError, "says: full"),
+            (Error(3, "full"), DiskError, "says: full"),
             (Error(99, "x" * 400), TransferError, "says: " + "x" * 200),
         ],
     )

@@ -1,4 +1,4 @@
-"""One timer for a connection whose deadline moves with every request.
+"""A deadline that moves with every request, frame or byte.
 
 Moving it on costs an assignment: the timer that is armed notices when it goes off, and arms itself
 anew.  A cancelled timer for every request would stay in the loop's heap until its time.
@@ -10,9 +10,12 @@ import asyncio
 import math
 from collections.abc import Callable
 
+EARLY_S = 1e-9
+"""Seconds: timers may run early by the loop's resolution."""
 
-class Alarm:
-    """Calls back when its deadline has passed, once for each `set`."""
+
+class Deadline:
+    """Calls back when it has passed, once for each `set`."""
 
     __slots__ = ("_call", "_due", "_loop", "_timer")
 
@@ -23,7 +26,7 @@ class Alarm:
         self._timer: asyncio.TimerHandle | None = None
 
     def set(self, seconds: float) -> None:
-        """Go off in `seconds` from now, and not when it was to before; infinite: never."""
+        """Be `seconds` from now, and not when it was to be before; infinite: never."""
         self._due = self._loop.time() + seconds
         if self._timer is not None:
             if self._timer.when() <= self._due < math.inf:
@@ -32,11 +35,11 @@ class Alarm:
         self._arm()
 
     def clear(self) -> None:
-        """Do not go off; a timer that is armed may run out unheard."""
+        """Never be; a timer that is armed may run out unheard."""
         self._due = math.inf
 
     def cancel(self) -> None:
-        """Do not go off, and leave nothing behind."""
+        """Never be, and leave nothing behind."""
         self._due = math.inf
         if self._timer is not None:
             self._timer.cancel()
@@ -47,8 +50,7 @@ class Alarm:
 
     def _ring(self) -> None:
         self._timer = None
-        # Timers may run early by the loop's resolution.
-        if self._loop.time() + 1e-9 < self._due:
+        if self._loop.time() + EARLY_S < self._due:
             self._arm()
         else:
             self._due = math.inf

@@ -23,12 +23,12 @@ _GATHER_MS, _STEP_MS = 100, 25
 """Milliseconds that events are gathered for at most, and until it is seen that no more come."""
 
 _BEGIN_MS = 500
-"""Milliseconds after which an alarm goes off for the first time, whatever happens."""
+"""Milliseconds after which a waker wakes for the first time, whatever happens."""
 
 
-class Alarm:
-    """Goes off when something happens; under virtual time, or where the kernel can't tell, it does
-    so every second."""
+class Waker:
+    """Wakes who waits when something happens; under virtual time, or where the kernel can't tell,
+    every second."""
 
     def __init__(self, host: Host, top: Path) -> None:
         self._host = host
