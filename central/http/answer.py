@@ -114,7 +114,7 @@ def refusal(answer: Answer, path: str, *, token: bool) -> CentralError:
         when = f"in {int(seconds)} s" if re.fullmatch("[0-9]{1,7}", seconds) else "later"
         return BusyError(f"{path}: the server is busy (503); try again {when}")
     if status == 507:
-        return DiskError(f"{path}: the server's disk is full (507)")
+        return DiskError(f"{path}: the server has no room for it (507)")
     try:
         phrase = f"{status} {HTTPStatus(status).phrase}"
     except ValueError:

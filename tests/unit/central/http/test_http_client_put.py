@@ -154,7 +154,7 @@ REFUSALS: dict[str, tuple[type[CentralError], str]] = {
     "405 Method Not Allowed": (TransferError, "answered 405 Method Not Allowed"),
     "413 Content Too Large": (TransferError, "answered 413 "),
     "503 Service Unavailable": (BusyError, "busy (503); try again later"),
-    "507 Insufficient Storage": (DiskError, "disk is full (507)"),
+    "507 Insufficient Storage": (DiskError, "has no room for it (507)"),
     "307 Temporary Redirect": (TransferError, "answered 307 Temporary Redirect"),
 }
 
