@@ -14,12 +14,12 @@ from central.channel import frames
 from central.channel.answers import Turn, answer, item
 from central.channel.deadlines import Deadlines, TooSlowError
 from central.channel.frames import BreachError, Decoder, Frame, Received
-from central.channel.house import House
 from central.channel.intake import Intake, Intakes
 from central.channel.news import News
 from central.channel.writer import FrameWriter
 from central.deadline import Deadline
 from central.errors import DeniedError
+from central.house import House
 from central.library.library import Change
 from central.site import Site
 from host.progress import progress

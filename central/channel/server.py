@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from central.channel.connection import ServerConnection
-from central.channel.house import House
+from central.house import House
 from central.site import Site
 from host.datagram import Address
 from host.listener import Listener

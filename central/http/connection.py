@@ -15,7 +15,7 @@ from central.access.log import Request
 from central.deadline import Deadline
 from central.http.exchange import begin
 from central.http.heads import plain, write_head
-from central.http.house import House
+from central.http.house import HttpHouse
 from central.http.reply import RETRY, Reply
 from central.http.request import BadRequestError, Head, find_end, parse_head
 from host.progress import progress
@@ -72,7 +72,7 @@ class Connection(asyncio.Protocol):
 
     _transport: asyncio.Transport
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: HttpHouse) -> None:
         self._house = house
         self._site = house.site
         self._deadline = Deadline(house.site.host.loop, self._late)
@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
             transport.abort()
             return
         self._address = transport.get_extra_info("peername")[0]
-        self._house.connections[self] = None
+        self._house.guests[self] = None
         # Paused means: something was written that the kernel did not take.
         transport.set_write_buffer_limits(high=0)
         self._admitted = self._site.admission.enter(self._address) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from central.http.connection import Connection
-from central.http.house import House
+from central.http.house import HttpHouse
 from central.site import Site
 from host.datagram import Address
 from host.listener import Listener
@@ -16,7 +16,7 @@ class HttpServer:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._house = House(site)
+        self._house = HttpHouse(site)
         self._listener: Listener | None = None
 
     async def start(self, port: int) -> Address:

@@ -6,16 +6,16 @@ A server that does not know them ignores them or answers ERROR 8; then it goes w
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from io import BufferedReader
 from pathlib import Path
 
 from central.config import ClientConfig
-from central.errors import DiskError, LinkError, TransferError
+from central.errors import LinkError, TransferError
 from central.landing import Landing
 from central.link import Link
+from central.outgoing import open_to_send
 from central.tftp.asking import ask, clearly, conversing, wishes
 from central.tftp.conversation import PeerError
 from central.tftp.dallying import leave_dallying
@@ -93,8 +93,8 @@ async def put(
     """
     if not link.name:
         raise LinkError(f"{link} names no file; expected the name it is to have behind the port")
-    with _open(path) as file:
-        size = os.fstat(file.fileno()).st_size
+    file, size = open_to_send(path)
+    with file:
         digest = await host.compute(lambda: hashlib.file_digest(file, "sha256").hexdigest())
 
         async def attempt(wish: Options) -> None:
@@ -102,15 +102,6 @@ async def put(
 
         with clearly(link, config):
             await _with_or_without(attempt, replace(wishes(config), tsize=size, sha256=digest))
-
-
-def _open(path: Path) -> BufferedReader:
-    try:
-        if path.exists() and not path.is_file():
-            raise DiskError(f"{path}: is no regular file")
-        return path.open("rb")
-    except OSError as error:
-        raise DiskError(f"{path}: {error.strerror or error}") from None
 
 
 async def _put(

@@ -8,8 +8,8 @@ from lab import Lab, RunLab
 
 from central.channel import frames
 from central.channel.connection import LINGER_S
-from central.channel.house import LINGERING
 from central.config import Limits
+from central.house import LINGERING
 from central.library.library import Change, Entry
 
 

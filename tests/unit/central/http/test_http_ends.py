@@ -12,9 +12,9 @@ from lab import Lab, RunLab
 from recorders import Recorder, payload
 
 from central.config import Limits
+from central.house import LINGERING
 from central.http import page
 from central.http.connection import LINGER_BYTES, LINGER_S
-from central.http.house import LINGERING
 
 SIZE = 60_000
 BIG = 20_000_000
@@ -99,8 +99,8 @@ def test_who_does_not_go_is_sent_away_when_all_has_gone_out(run_lab: RunLab, roo
             end.transport.write(get("/small", "GET", CLOSE) + get("/small"))
             await end.ended
             sent = lab.now
-            assert len(site.server._house.connections) == 1
-            while site.server._house.connections:
+            assert len(site.server._house.guests) == 1
+            while site.server._house.guests:
                 await asyncio.sleep(0.01)
             assert lab.now == pytest.approx(sent + LINGER_S, abs=0.02)
             await leave(end)

@@ -10,8 +10,8 @@ from lab import Lab, RunLab
 from recorders import payload
 
 from central.config import Limits
+from central.house import LINGERING
 from central.http.connection import LINGER_S, Connection
-from central.http.house import LINGERING
 from host.clock import Clock
 
 BIG = 8_000_000
@@ -259,7 +259,7 @@ def test_those_who_are_sent_away_do_not_stay(run_lab: RunLab, root: Path) -> Non
             for end in ends:
                 await end.ended
                 assert split(end.data).status == 503
-            connections = site.server._house.connections
+            connections = site.server._house.guests
             assert len(connections) == LINGERING
             await asyncio.sleep(LINGER_S + 0.1)
             assert connections == {}
@@ -315,7 +315,7 @@ def test_closing_when_a_connection_is_on_its_way(
                 end.transport.close()
                 await end.lost
             assert site.admission.total == 0
-            assert site.server._house.connections == {}
+            assert site.server._house.guests == {}
 
     run_lab(body, clock=clock)
 
@@ -330,7 +330,7 @@ def test_who_was_accepted_just_before_the_end_is_turned_away(
             site.address = listener.address
             assert await site.ask(get("/a")) == b""
             assert site.admission.total == 0
-            assert site.server._house.connections == {}
+            assert site.server._house.guests == {}
             listener.close()
 
     run_lab(body, clock=clock)

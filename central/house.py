@@ -1,4 +1,4 @@
-"""Who is connected to one server of persistent sockets."""
+"""Who is connected to one server, and whether another may come."""
 
 from __future__ import annotations
 
