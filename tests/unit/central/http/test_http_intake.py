@@ -428,7 +428,7 @@ def test_our_client_waits_for_a_slow_disk(
             link = Link("http", *site.address, "new")
             await client.put(site.client, link, path, ClientConfig(patience_s=6.0))
             assert lab.now == 100.0
-            while site.server._house.connections:
+            while site.server._house.guests:
                 await asyncio.sleep(0)
             assert site.statuses == [201]
 
