@@ -211,7 +211,7 @@ def stretch(get: frames.Get, entry: Entry) -> tuple[int, int]:
 async def _put(line: Line, turn: Turn, put: frames.Put, permit: Permit) -> None:
     site = line.site
     if put.size > site.limits.upload_bytes:
-        raise RefusedError(413, f"expected at most {site.limits.upload_bytes:g} bytes")
+        raise RefusedError(413, f"expected at most {site.limits.upload_bytes} bytes")
     upload = site.library.begin_upload(put.path)
     try:
         intake = line.expect(put)

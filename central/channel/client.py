@@ -11,10 +11,11 @@ from pathlib import Path
 from central.channel.asked import MOST_ENTRIES
 from central.channel.channel import Channel
 from central.channel.frames import BreachError, Item
-from central.channel.news import compare, entry_of, note
+from central.channel.news import entry_of, note
 from central.config import ClientConfig
 from central.errors import BusyError, TransferError
 from central.landing import Landing
+from central.library.changes import changes_between
 from central.library.library import Change, Entry
 from central.link import Link
 from host.host import Host
@@ -72,7 +73,7 @@ async def watch(host: Host, link: Link, config: ClientConfig) -> AsyncIterator[C
                 found = await _files(channel, link.path)
                 lost = math.inf
                 before, known = known, found
-                for change in compare(found if before is None else before, found):
+                for change in changes_between(found if before is None else before, found, entry_of):
                     yield change
                 while True:
                     event = await channel.event()

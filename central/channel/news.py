@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from central.channel.frames import Item
-from central.library.changes import changes_between
 from central.library.library import Change, Entry
 
 MOST_NEWS = 4096
@@ -58,11 +56,6 @@ def note(known: dict[str, Item], path: str, item: Item | None) -> Change | None:
     if before == item:
         return None
     return Change(kind="added" if before is None else "changed", path=path, entry=entry_of(item))
-
-
-def compare(before: Mapping[str, Item], after: Mapping[str, Item]) -> Iterator[Change]:
-    """What makes `after` of `before`: removals, then the rest, each by path."""
-    return changes_between(before, after, entry_of)
 
 
 def entry_of(item: Item) -> Entry:

@@ -17,7 +17,7 @@ OVERHEAD_RATE = 8
 class Body:
     """Takes what comes and gives what it holds."""
 
-    def __init__(self, head: Head, limit: float) -> None:
+    def __init__(self, head: Head, limit: int) -> None:
         """Raises BadRequestError (413) when it is known to be longer than `limit` bytes."""
         self._reader = head.reader
         self._left = head.length

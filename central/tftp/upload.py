@@ -34,7 +34,7 @@ class Shelf:
         """Take the next bytes. Raises FullError, OSError."""
         self.size += len(data)
         if self.size > self._most:
-            raise FullError(f"a file may have {self._most:.0f} bytes here")
+            raise FullError(f"a file may have {self._most} bytes here")
         await self._transfer.permit.pace(len(data))
         self._waiting += data
         if len(self._waiting) >= WRITE_AT_ONCE:
@@ -53,7 +53,7 @@ class Uploading(Transfer):
         """Take the file; its last block is acknowledged when the disk has it."""
         limit = self.site.limits.upload_bytes
         if self.options.tsize is not None and self.options.tsize > limit:
-            raise FullError(f"a file may have {limit:.0f} bytes here")
+            raise FullError(f"a file may have {limit} bytes here")
         upload = self.site.library.begin_upload(self.request.name)
         try:
             await self._receive(conversation, upload)

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from central.channel.frames import Item
-from central.channel.news import MOST_NEWS, News, compare, entry_of, note
+from central.channel.news import MOST_NEWS, News, entry_of, note
 from central.channel.writer import FRAME_MIN, next_size
+from central.library.changes import changes_between
 from central.library.library import Change
 
 
@@ -76,9 +77,11 @@ versions = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 3))
 
 
 @given(versions, versions)
-def test_compare_says_all_and_nothing_else(before: dict[str, int], after: dict[str, int]) -> None:
+def test_a_comparison_says_all_and_nothing_else(
+    before: dict[str, int], after: dict[str, int]
+) -> None:
     old, new = ({path: item(path, n) for path, n in x.items()} for x in (before, after))
-    changes = list(compare(old, new))
+    changes = list(changes_between(old, new, entry_of))
     gone = sorted(before.keys() - after.keys())
     rest = sorted(path for path in after if before.get(path) != after[path])
     assert [each.path for each in changes] == gone + rest
