@@ -1,24 +1,21 @@
 """The command line `bench`: run scenarios, see their bounds, read and draw results."""
 
-import json
-import shutil
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bench.catalogue import find, names
 from bench.errors import BenchError
-from bench.scenario import Scenario, ScenarioError, override_all
+from bench.scenario import Scenario, override_all
+from bench.terminal import AsJson, Text, assignments, fail, option, print_json, print_table, say
 
 if TYPE_CHECKING:
     from bench.results import Results
-    from bench.table import Rows
 
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
-UNBOUNDED = 10_000  # characters of a line that nothing limits
 
 app = typer.Typer(
     add_completion=False,
@@ -27,25 +24,19 @@ app = typer.Typer(
 )
 
 
-def _option(option: str, metavar: str, help_: str) -> Any:
-    return typer.Option(f"--{option}", metavar=metavar, help=help_, show_default=False)
-
-
-Text = str | None
 ScenarioName = Annotated[
     str, typer.Argument(metavar="SCENARIO|FILE.toml", help="A name of `bench list`, or a file.")
 ]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder that `bench run` left.")]
-Clients = Annotated[Text, _option("clients", "N,N,…", "Numbers of clients.")]
+Clients = Annotated[Text, option("clients", "N,N,…", "Numbers of clients.")]
 Setting = Annotated[
-    list[str] | None, _option("set", "FIELD=VALUE", "Set any field of the scenario; repeatable.")
+    list[str] | None, option("set", "FIELD=VALUE", "Set any field of the scenario; repeatable.")
 ]
 Swept = Annotated[
     list[str] | None,
-    _option("sweep", "FIELD=V1,V2,…", "Run with each value of any field; repeatable."),
+    option("sweep", "FIELD=V1,V2,…", "Run with each value of any field; repeatable."),
 ]
-Out = Annotated[Text, _option("out", "DIR", "Where to save; default results/SCENARIO-TIME.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print an array of records.")]
+Out = Annotated[Text, option("out", "DIR", "Where to save; default results/SCENARIO-TIME.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -59,36 +50,36 @@ def run(
     scenario: ScenarioName = "kurose-ross",
     clients: Clients = None,
     backend: Annotated[
-        list[str] | None, _option("backend", "NAME", "central or p2p; repeatable.")
+        list[str] | None, option("backend", "NAME", "central or p2p; repeatable.")
     ] = None,
-    file_size: Annotated[Text, _option("file-size", "SIZE", "The file, e.g. '4 MiB'.")] = None,
+    file_size: Annotated[Text, option("file-size", "SIZE", "The file, e.g. '4 MiB'.")] = None,
     origin_up: Annotated[
-        Text, _option("origin-up", "RATE", "The origin's uplink, e.g. '10 Mbit/s'.")
+        Text, option("origin-up", "RATE", "The origin's uplink, e.g. '10 Mbit/s'.")
     ] = None,
     peer_up: Annotated[
-        Text, _option("peer-up", "RATE,…", "The clients' uplinks, cycled over them.")
+        Text, option("peer-up", "RATE,…", "The clients' uplinks, cycled over them.")
     ] = None,
     peer_down: Annotated[
-        Text, _option("peer-down", "RATE,…", "The clients' downlinks, cycled over them.")
+        Text, option("peer-down", "RATE,…", "The clients' downlinks, cycled over them.")
     ] = None,
-    latency: Annotated[Text, _option("latency", "TIME", "One way, e.g. '20 ms'.")] = None,
+    latency: Annotated[Text, option("latency", "TIME", "One way, e.g. '20 ms'.")] = None,
     transport: Annotated[
-        Text, _option("transport", "NAME,…", "http, http-close, socket or tftp; several: compare.")
+        Text, option("transport", "NAME,…", "http, http-close, socket or tftp; several: compare.")
     ] = None,
     discovery: Annotated[
-        Text, _option("discovery", "NAME,…", "How peers meet: dht, pex or full; several: compare.")
+        Text, option("discovery", "NAME,…", "How peers meet: dht, pex or full; several: compare.")
     ] = None,
-    clock: Annotated[Text, _option("clock", "CLOCK", "virtual, paced or real.")] = None,
+    clock: Annotated[Text, option("clock", "CLOCK", "virtual, paced or real.")] = None,
     speed: Annotated[
-        Text, _option("speed", "X", "Paced: virtual seconds per second, at most.")
+        Text, option("speed", "X", "Paced: virtual seconds per second, at most.")
     ] = None,
-    seed: Annotated[Text, _option("seed", "N", "Seed of the first repeat.")] = None,
-    repeats: Annotated[Text, _option("repeats", "N", "Runs of each case.")] = None,
+    seed: Annotated[Text, option("seed", "N", "Seed of the first repeat.")] = None,
+    repeats: Annotated[Text, option("repeats", "N", "Runs of each case.")] = None,
     sweep: Swept = None,
     set_: Setting = None,
     out: Out = None,
     jobs: Annotated[
-        int | None, _option("jobs", "N", "Runs beside each other; default one a processor.")
+        int | None, option("jobs", "N", "Runs beside each other; default one a processor.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -108,10 +99,10 @@ def run(
         "repeats": repeats,
     }
     fields = {field: text for field, text in given.items() if text is not None}
-    swept = _assignments("--sweep", sweep)
+    swept = assignments("--sweep", sweep)
     if discovery is not None:
         (swept if "," in discovery else fields)["discovery"] = discovery
-    chosen = override_all(find(scenario), fields | _assignments("--set", set_))
+    chosen = override_all(find(scenario), fields | assignments("--set", set_))
     _run(chosen, swept, out, jobs, as_json)
 
 
@@ -124,11 +115,11 @@ def _run(
     try:
         results = run(scenario, sweep=sweep, out=out, jobs=jobs)
     except KeyboardInterrupt as stop:
-        raise typer.Exit(_fail(str(stop) or "interrupted", INTERRUPTED)) from None
+        raise typer.Exit(fail(str(stop) or "interrupted", INTERRUPTED)) from None
     _print_results(results, as_json)
     count = len(results.runs)
     runs = f"{count} run{'s'[: count != 1]}"
-    _say(f"{runs} in {results.meta['wall_s']:.1f} s, kept in {results.path}")
+    say(f"{runs} in {results.meta['wall_s']:.1f} s, kept in {results.path}")
 
 
 @app.command("list")
@@ -149,12 +140,12 @@ def theory(
     """Print the bounds of a scenario, without running it."""
     from bench.table import bound_records, bound_rows
 
-    fields = ({"clients": clients} if clients else {}) | _assignments("--set", set_)
+    fields = ({"clients": clients} if clients else {}) | assignments("--set", set_)
     chosen = override_all(find(scenario), fields)
     if as_json:
-        _print_json(bound_records(chosen))
+        print_json(bound_records(chosen))
     else:
-        _print_table(bound_rows(chosen), [chosen.title or chosen.name])
+        print_table(bound_rows(chosen), [chosen.title or chosen.name])
 
 
 @app.command()
@@ -185,50 +176,13 @@ def show(
         _print_results(results, as_json)
 
 
-def _assignments(option: str, texts: list[str] | None) -> dict[str, str]:
-    """Return the fields and values of options such as `--set FIELD=VALUE`."""
-    pairs = {}
-    for text in texts or []:
-        field, equals, value = text.partition("=")
-        if not equals:
-            raise ScenarioError(f"{option}: {text!r}; expected FIELD=VALUE")
-        pairs[field.strip().replace("-", "_")] = value
-    return pairs
-
-
 def _print_results(results: "Results", as_json: bool) -> None:
     if as_json:
-        _print_json(results.records())
+        print_json(results.records())
         for note in results.notes()[1:]:
-            _say(note)
+            say(note)
     else:
-        _print_table(results.rows(), results.notes())
-
-
-def _print_json(records: list[dict[str, Any]]) -> None:
-    print(json.dumps(records, indent=2, allow_nan=False))
-
-
-def _print_table(rows: "Rows", notes: list[str]) -> None:
-    from rich.console import Console
-
-    from bench.table import draw
-
-    # In a file or a pipe wrapping gains nothing, and on a narrow terminal no column may be lost.
-    terminal = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNBOUNDED
-    console = Console(highlight=False, width=UNBOUNDED)
-    for note in notes:
-        console.print(note, markup=False)
-    console.print(draw(rows, terminal))
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)
-
-
-def _fail(line: str, code: int) -> int:
-    _say(f"bench: {' '.join(line.split())}")
-    return code
+        print_table(results.rows(), results.notes())
 
 
 def main() -> None:
@@ -242,14 +196,14 @@ def main() -> None:
     try:
         code = typer.main.get_command(app)(standalone_mode=False)
     except BenchError as error:
-        code = _fail(str(error), error.exit_code)
+        code = fail(str(error), error.exit_code)
     except typer.Abort:
         code = INTERRUPTED
     except Exception as error:
         # What typer refuses: the class moves from version to version.
         if not hasattr(error, "format_message"):
             raise
-        code = _fail(error.format_message(), 2)
+        code = fail(error.format_message(), 2)
     sys.exit(code)
 
 

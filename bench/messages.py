@@ -8,16 +8,21 @@ from typing import IO, Any
 
 import msgspec
 
+from bench.play import Play, Played
 from bench.sweep import Trial, TrialResult
 from host.quantities import Quantity
 
 _LENGTH = struct.Struct("<Q")
 
 
-class Job(msgspec.Struct, tag=True):
-    """A trial to run, with a directory of its own that is there and empty."""
+Task = Trial | Play
+Result = TrialResult | Played
 
-    trial: Trial
+
+class Job(msgspec.Struct, tag=True):
+    """Something to run, with a directory of its own that is there and empty."""
+
+    task: Task
     directory: str
 
 
@@ -30,7 +35,7 @@ class Progress(msgspec.Struct, tag=True):
 class Done(msgspec.Struct, tag=True):
     """The job's result."""
 
-    result: TrialResult
+    result: Result
 
 
 class Failed(msgspec.Struct, tag=True):

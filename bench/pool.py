@@ -1,4 +1,4 @@
-"""Worker processes: they run trials beside each other, and none outlives the run.
+"""Worker processes: they run trials and plays beside each other, and none outlives the run.
 
 They are plain child processes, started anew: a script without a main guard, a notebook and a
 thread can all use them.
@@ -11,18 +11,20 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 
 from bench.backends import BACKENDS
-from bench.messages import Done, Failed, Job, Progress, Report, read_report, write
+from bench.messages import Done, Failed, Job, Progress, Report, Result, Task, read_report, write
+from bench.play import Play, Played
 from bench.sweep import Trial, TrialFailed, TrialResult
 from host.limits import MachineLimitError, ensure_descriptors, ensure_space
 
 RUN_TRIAL = "bench.trial:run_trial"
+PERFORM = "bench.play:perform"
 PATIENCE = 2.0  # seconds that a worker gets to end before it is killed
 MEMORY = Path("/dev/shm")  # where Linux has files in memory
 
@@ -41,12 +43,44 @@ def run_trials(
     TrialFailed at the first failure and KeyboardInterrupt at an interrupt; both end the others.
     """
     count = worker_count(trials, jobs)
-    waiting = deque(sorted(range(len(trials)), key=lambda index: -cost(trials[index])))
+    order = sorted(range(len(trials)), key=lambda index: -cost(trials[index]))
+    with _work_directory(trials, count) as directory:
+        for index, result in _run(trials, order, count, function, directory, on_progress):
+            assert isinstance(result, TrialResult)
+            on_done(index, result)
+
+
+def run_plays(
+    plays: Sequence[Play],
+    *,
+    on_done: Callable[[int, Played], None],
+    jobs: int | None = None,
+) -> None:
+    """Run every play, in order, and hand over each result as it comes, with its index.
+
+    Those under the virtual clock run beside each other. Blocks; raises as `run_trials` does.
+    """
+    count = worker_count(plays, jobs)
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=_memory(0)) as directory:
+        for index, result in _run(plays, range(len(plays)), count, PERFORM, Path(directory)):
+            assert isinstance(result, Played)
+            on_done(index, result)
+
+
+def _run(
+    tasks: Sequence[Task],
+    order: Iterable[int],
+    count: int,
+    function: str,
+    directory: Path,
+    on_progress: Callable[[int, float], None] = lambda index, fraction: None,
+) -> Iterator[tuple[int, Result]]:
+    waiting = deque(order)
     reports: SimpleQueue[tuple[Worker, Report | None]] = SimpleQueue()
-    with _work_directory(trials, count) as directory, _workers(count, function, reports) as pool:
+    with _workers(count, function, reports) as pool:
         for worker in pool:
-            worker.give(waiting.popleft(), trials, directory)
-        left = len(trials)
+            worker.give(waiting.popleft(), tasks, directory)
+        left = len(tasks)
         while left:
             worker, report = reports.get()
             match report:
@@ -54,33 +88,33 @@ def run_trials(
                     on_progress(worker.index, fraction)
                 case Done(result):
                     left -= 1
-                    on_done(worker.index, result)
+                    yield worker.index, result
                     shutil.rmtree(worker.directory)
                     if waiting:
-                        worker.give(waiting.popleft(), trials, directory)
+                        worker.give(waiting.popleft(), tasks, directory)
                 case Failed(line, details):
-                    raise _failure(trials[worker.index], line, details)
+                    raise _failure(tasks[worker.index], line, details)
                 case None:
                     line = f"its worker {worker.ending()}"
-                    raise _failure(trials[worker.index], line)
+                    raise _failure(tasks[worker.index], line)
 
 
-def _failure(trial: Trial, line: str, details: str = "") -> TrialFailed:
-    named = line if line.startswith(str(trial)) else f"{trial}: {line}"
+def _failure(task: Task, line: str, details: str = "") -> TrialFailed:
+    named = line if line.startswith(str(task)) else f"{task}: {line}"
     failure = TrialFailed(named)
     if details:
         failure.add_note(details)
     return failure
 
 
-def worker_count(trials: Sequence[Trial], jobs: int | None = None) -> int:
-    """Return how many trials run beside each other.
+def worker_count(tasks: Sequence[Task], jobs: int | None = None) -> int:
+    """Return how many trials or plays run beside each other.
 
     One where a clock is real or paced: it must have the machine for itself.
     """
-    if any(trial.scenario.clock != "virtual" for trial in trials):
-        return min(1, len(trials))
-    return min(jobs or os.cpu_count() or 1, len(trials))
+    clocks = {task.clock if isinstance(task, Play) else task.scenario.clock for task in tasks}
+    most = jobs or os.cpu_count() or 1
+    return min(most if clocks <= {"virtual"} else 1, len(tasks))
 
 
 def cost(trial: Trial) -> int:
@@ -107,14 +141,14 @@ class Worker:
         self._thread = Thread(target=self._listen, daemon=True)
         self._thread.start()
 
-    def give(self, index: int, trials: Sequence[Trial], directory: Path) -> None:
-        """Send the trial of that index, with a directory of its own in `directory`."""
+    def give(self, index: int, tasks: Sequence[Task], directory: Path) -> None:
+        """Send the task of that index, with a directory of its own in `directory`."""
         self.index = index
-        self.directory = directory / f"trial-{index}"
+        self.directory = directory / f"task-{index}"
         self.directory.mkdir()
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # the listener reports that it died
-            write(self._process.stdin, Job(trials[index], str(self.directory)))
+            write(self._process.stdin, Job(tasks[index], str(self.directory)))
 
     def ending(self) -> str:
         """Return how a worker that has gone ended."""
@@ -171,8 +205,7 @@ def _work_directory(trials: Sequence[Trial], count: int) -> Iterator[Path]:
     """
     sizes = [(trial.clients + 1) * trial.scenario.transfer_size for trial in trials]
     need = sum(sorted(sizes, reverse=True)[:count])
-    fits = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > need * 5 // 4
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=MEMORY if fits else None) as directory:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=_memory(need)) as directory:
         for trial in trials:
             backend = BACKENDS[trial.backend](trial.scenario)
             with _machine_of(trial):
@@ -181,6 +214,12 @@ def _work_directory(trials: Sequence[Trial], count: int) -> Iterator[Path]:
             with _machine_of(max(trials, key=cost)):
                 ensure_space(Path(directory), need)
         yield Path(directory)
+
+
+def _memory(need: int) -> Path | None:
+    """Where so many bytes are kept in memory; None where they do not fit."""
+    fits = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > need * 5 // 4
+    return MEMORY if fits else None
 
 
 @contextmanager

@@ -30,7 +30,7 @@ ANY = "-"
 """What a trial that such a field does not matter to has in its column."""
 
 
-class Trial(msgspec.Struct, frozen=True, kw_only=True):
+class Trial(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """One run: one backend moves the file to N clients."""
 
     scenario: Scenario
@@ -48,7 +48,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         return f"{''.join(values)}{self.backend}, N = {self.clients}, seed {self.seed}"
 
 
-class TrialResult(msgspec.Struct):
+class TrialResult(msgspec.Struct, tag=True):
     """What one run leaves: a row of `runs`, and rows of the other frames."""
 
     run: dict[str, Any]

@@ -1,7 +1,7 @@
-"""A worker process of the bench, `python -m bench.worker MODULE:FUNCTION`: it runs trials.
+"""A worker process of the bench, `python -m bench.worker MODULE:FUNCTION`: it runs trials or plays.
 
-Jobs come over stdin and reports leave over stdout. The function takes a trial, a directory and a
-callback for the fraction done, and returns a TrialResult.
+Jobs come over stdin and reports leave over stdout. The function takes a task, a directory and a
+callback for the fraction done, and returns the result.
 """
 
 import os
@@ -14,19 +14,19 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
-from typing import IO
+from typing import IO, Any
 
-from bench.messages import Done, Failed, Job, Progress, read_job, write
-from bench.sweep import Trial, TrialFailed, TrialResult
+from bench.messages import Done, Failed, Job, Progress, Result, read_job, write
+from bench.sweep import TrialFailed
 
-RunTrial = Callable[[Trial, Path, Callable[[float], None]], TrialResult]
+Run = Callable[[Any, Path, Callable[[float], None]], Result]
 REPORT_EVERY = 0.1  # seconds between two reports of progress
 
 
 def main() -> None:
     """Run jobs until stdin ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the bench decides what an interrupt ends
-    # Whatever a trial prints goes to stderr: stdout carries reports.
+    # Whatever a task prints goes to stderr: stdout carries reports.
     jobs, reports = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - it is a device
         os.dup2(nothing.fileno(), 0)
@@ -41,7 +41,7 @@ def main() -> None:
 def _listen(jobs: IO[bytes], inbox: "SimpleQueue[Job]") -> None:
     while (job := read_job(jobs)) is not None:
         inbox.put(job)
-    os._exit(0)  # the bench has gone: so does a trial that still runs
+    os._exit(0)  # the bench has gone: so does a task that still runs
 
 
 def answer(function: str, job: Job, reports: IO[bytes]) -> Done | Failed:
@@ -57,8 +57,8 @@ def answer(function: str, job: Job, reports: IO[bytes]) -> Done | Failed:
 
     try:
         module, name = function.split(":")
-        run_trial: RunTrial = getattr(import_module(module), name)
-        return Done(run_trial(job.trial, Path(job.directory), report))
+        run: Run = getattr(import_module(module), name)
+        return Done(run(job.task, Path(job.directory), report))
     except TrialFailed as failure:
         return Failed(str(failure))
     except Exception as error:

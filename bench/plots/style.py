@@ -73,8 +73,11 @@ def new_axes(results: Frames, ax: Axes | None) -> Axes:
     """
     if results.runs.empty:
         raise ValueError("no run finished, so there is nothing to draw")
-    if ax is not None:
-        return ax
+    return notebook_axes() if ax is None else ax
+
+
+def notebook_axes() -> Axes:
+    """Axes of a new pyplot figure, which is what a notebook shows."""
     from matplotlib import pyplot
 
     return pyplot.subplots(figsize=SIZE, layout=roomy())[1]
@@ -82,8 +85,13 @@ def new_axes(results: Frames, ax: Axes | None) -> Axes:
 
 def head(ax: Axes, results: Frames, headline: str, *notes: str) -> None:
     """Write what the picture states; below it the scenario's title, and notes (empty: none)."""
+    state(ax, headline, results.scenario.title or results.scenario.name, *notes)
+
+
+def state(ax: Axes, headline: str, *notes: str) -> None:
+    """Write what the picture states, and below it notes (empty: none)."""
     lines: list[str] = []
-    for part in (results.scenario.title or results.scenario.name, *notes):
+    for part in notes:
         if lines and part and len(lines[-1]) + 3 + len(part) <= LINE:
             lines[-1] += f" · {part}"
         else:
@@ -104,9 +112,14 @@ def head(ax: Axes, results: Frames, headline: str, *notes: str) -> None:
 
 def dress(ax: Axes, results: Frames, headline: str, x: str, y: str, note: str = "") -> None:
     """Head, axis labels and a light grid; sizes are set here, not by global parameters."""
+    head(ax, results, headline, note)
+    frame(ax, x, y)
+
+
+def frame(ax: Axes, x: str, y: str) -> None:
+    """Axis labels and a light grid; call it when the curves are drawn."""
     from matplotlib.ticker import StrMethodFormatter
 
-    head(ax, results, headline, note)
     ax.set_xlabel(x, fontsize=TEXT + 1, color=INK, labelpad=8)
     ax.set_ylabel(y, fontsize=TEXT + 1, color=INK, labelpad=8)
     ax.tick_params(which="both", labelsize=TEXT, colors=INK, length=0, pad=10)
