@@ -3,7 +3,8 @@
 A datagram waits for the uplink, may be lost there or on the far downlink (a seeded chance), spends
 the path's latency, and goes to the kernel when the receiver has read the one before it: a burst
 would overflow the socket's buffer without a sign (udp(7)).  The receiver's queue drops its tail
-when full, as a router does, and counts what it drops.
+when full, as a router does, and counts what it drops.  Where either host is cut off when a datagram
+is sent or arrives, it is lost.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Owner(Protocol):
     up: Shaper
     down: Shaper
     rng: random.Random
+    is_cut: bool
 
     @property
     def network(self) -> Neighbourhood:
@@ -70,15 +72,17 @@ class DatagramEndpoint:
         self._sock = sock
         self._stream = stream
         self._network = host.network
+        self._host = host
         self._up, self._down = host.up, host.down
         self._rng = host.rng
         self._limit = queue_limit
         self._on_close = on_close
         self.sockname: Address = stream.sockname
         self.dropped = 0
-        """Datagrams dropped because a queue of this endpoint was full."""
+        """Datagrams dropped because a queue of this endpoint was full, or that came from outside
+        the network while the host was cut off."""
         self.lost = 0
-        """Datagrams that this endpoint sent and a link lost."""
+        """Datagrams that this endpoint sent and a link lost, or a host that is cut off."""
         self._outgoing = Flow(self._sendable, self._send)
         self._out: deque[tuple[bytes, Address]] = deque()
         self._passed = 0
@@ -105,6 +109,9 @@ class DatagramEndpoint:
             raise asyncio_dgram.TransportClosed
         if len(data) > LARGEST:
             raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
+        if self._host.is_cut:
+            self.lost += 1
+            return
         if len(self._out) >= self._limit:
             self.dropped += 1
             return
@@ -152,6 +159,30 @@ class DatagramEndpoint:
         self._drained.set()
         self._under_way = 0
         self._release()
+
+    def cut(self) -> None:
+        """The host is cut off: what is in the queues of its links is lost."""
+        self.lost += len(self._out)
+        self._out.clear()
+        self._passed = 0
+        self._drained.set()
+        self._outgoing.withdraw()
+        self._outgoing = Flow(self._sendable, self._send)
+        for _, source in self._held:
+            self._unheard(source)
+        self._held.clear()
+        self._taken = 0
+        self._incoming.withdraw()
+        self._incoming = Flow(self._deliverable, self._deliver)
+        self._release()
+
+    def _unheard(self, source: Address) -> None:
+        """A datagram from `source` did not come through the downlink."""
+        sender = self._network.endpoints.get(source)
+        if sender is None:
+            self.dropped += 1
+        else:
+            sender.lost += 1
 
     def unread(self) -> str | None:
         """A phrase for what the kernel holds, None when it holds nothing."""
@@ -207,7 +238,10 @@ class DatagramEndpoint:
 
     def _arrive(self, data: bytes, address: Address) -> None:
         far = self._network.endpoints.get(address)
-        if far is not None:
+        if self._host.is_cut or (far is not None and far._host.is_cut):
+            self.lost += 1
+            self._left()
+        elif far is not None:
             far._post(data, self)
         elif self._sock.fileno() >= 0:
             try:
@@ -248,7 +282,9 @@ class DatagramEndpoint:
                 data, address = await self._stream.recv()
             except OSError:  # an ICMP message about something sent before (ip(7))
                 continue
-            if len(self._held) + len(self._inbox) >= self._limit:
+            if self._host.is_cut:
+                self._unheard(address)
+            elif len(self._held) + len(self._inbox) >= self._limit:
                 self.dropped += 1
             else:
                 self._held.append((data, address))

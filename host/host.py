@@ -6,9 +6,10 @@ A node touches the world only through its Host.  The calls follow socket(7) and 
 from __future__ import annotations
 
 import asyncio
+import errno
+import math
 import os
 import socket
-import sys
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ import asyncio_dgram
 
 from host.clock import date
 from host.datagram import QUEUE_LIMIT, Address, DatagramEndpoint
+from host.dialing import PATIENCE_S, dial, reach
 from host.link import LinkConfig
 from host.listener import Listener
 from host.meter import Meter
@@ -32,8 +34,6 @@ from host.wire import ACCEPTOR, CONNECTOR, Wire
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 T = TypeVar("T")
-_BIND_ADDRESS_NO_PORT = 24
-"""IP_BIND_ADDRESS_NO_PORT (ip(7)): the port is chosen at connect, by the whole five-tuple."""
 
 
 class Host:
@@ -55,6 +55,14 @@ class Host:
         self.loop = network.loop
         self.up = Shaper(up or LinkConfig(), self.loop)
         self.down = Shaper(down or LinkConfig(), self.loop)
+        self.raw = network.raw and all(
+            link.unlimited and not link.latency for link in (self.up, self.down)
+        )
+        """True when neither links nor clock ask for more than the standard transport."""
+        self.is_cut = False
+        """True while both links carry nothing; `cut` and `restore` change it."""
+        self.running = True
+        """False while the host is down: from `close` to `start`."""
         self.rng = network.rng(name)
         self.meter = Meter(network.bucket_s)
         self.trace = Trace() if traced else None
@@ -71,13 +79,6 @@ class Host:
     def __repr__(self) -> str:
         return f"<Host {self.name} {self.address}>"
 
-    @property
-    def raw(self) -> bool:
-        """True when neither links nor clock ask for more than the standard transport."""
-        return not self.network.virtual and all(
-            link.unlimited and not link.latency for link in (self.up, self.down)
-        )
-
     def date(self) -> datetime:
         """The date and time of day here, in UTC; virtual time has a date of its own."""
         return date(self.loop)
@@ -88,6 +89,7 @@ class Host:
         self, factory: Callable[[], asyncio.BaseProtocol], port: int = 0, backlog: int = 1024
     ) -> Listener:
         """Accept connections on `port` (0: any), each with a protocol from `factory`."""
+        self.ensure_running()
         sock = self._socket(socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -118,42 +120,17 @@ class Host:
                 stream.reset()
 
     async def connect(self, factory: Callable[[], P], address: str, port: int) -> P:
-        """Open a connection and return its protocol, connected; OSError when it is refused."""
-        sock, wire = await self._dial((address, port))
-        delay = 0.0 if wire is None else wire.round_trip()
-        return await self._attach(sock, factory, wire, CONNECTOR, delay)
+        """Open a connection and return its protocol, connected; OSError when it is refused.
 
-    async def _dial(self, remote: Address) -> tuple[MeteredSocket, Wire | None]:
-        """A socket that the kernel has connected to `remote`, and the wire between the two."""
+        Where either host is cut off it goes on when both are back, or fails with TimeoutError
+        (ETIMEDOUT) after `host.dialing.PATIENCE_S`.
+        """
+        give_up_at = self.loop.time() + PATIENCE_S
+        await reach(self, (address, port), give_up_at)
         sock = self._socket(socket.SOCK_STREAM)
-        wire = None
-        try:
-            if sys.platform == "linux":
-                sock.setsockopt(socket.IPPROTO_IP, _BIND_ADDRESS_NO_PORT, 1)
-            sock.bind((self.address, 0))
-            try:
-                sock.connect(remote)
-            except BlockingIOError:
-                pass
-            wire = self.network.connecting(self, sock.getsockname(), remote)
-            if wire is not None:
-                sock.remote = self.network.label(wire.hosts[ACCEPTOR])
-            writable = self.loop.create_future()
-            self.loop.add_writer(sock, _settle, writable)
-            try:
-                await writable
-            finally:
-                self.loop.remove_writer(sock)
-            if error := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                raise OSError(error, os.strerror(error))
-        except BaseException as error:
-            sock.close()
-            if wire is not None:
-                self.network.abandoned(wire)
-                if isinstance(error, OSError):
-                    await asyncio.sleep(wire.round_trip())
-            raise
-        return sock, wire
+        wire = await dial(self, sock, (address, port), give_up_at)
+        delay = 0.0 if wire is None else wire.round_trip()
+        return await self._attach(sock, factory, wire, CONNECTOR, delay, give_up_at)
 
     def _attach(
         self,
@@ -162,6 +139,7 @@ class Host:
         wire: Wire | None,
         side: int,
         delay: float,
+        give_up_at: float = math.inf,
     ) -> asyncio.Future[P]:
         """Put a transport between a connected socket and a protocol, `delay` seconds from now."""
         if wire is None and self.raw:
@@ -169,7 +147,8 @@ class Host:
         links = (self.up, self.down)
         stream = StreamTransport(self.loop, sock, factory, links, wire, side, self._lost)
         self._streams[stream] = None
-        return stream.start(delay)
+        is_cut = self.is_cut if wire is None else wire.is_cut
+        return stream.start(delay, give_up_at=give_up_at, is_cut=is_cut)
 
     def _hand_through(self, sock: MeteredSocket, factory: Callable[[], P]) -> asyncio.Future[P]:
         async def connect() -> P:
@@ -191,6 +170,7 @@ class Host:
 
     async def datagram(self, port: int = 0, queue_limit: int = QUEUE_LIMIT) -> DatagramEndpoint:
         """A bound datagram socket, as an asyncio-dgram stream over this host's links."""
+        self.ensure_running()
         sock = self._socket(socket.SOCK_DGRAM)
         try:
             sock.bind((self.address, self.network.port(port)))
@@ -198,6 +178,9 @@ class Host:
             sock.close()
             raise
         stream = await asyncio_dgram.from_socket(sock)
+        if not self.running:
+            stream.close()
+        self.ensure_running()
         endpoint = DatagramEndpoint(self, sock, stream, queue_limit, self._endpoints.pop)
         self._endpoints[endpoint] = None
         return endpoint
@@ -227,22 +210,29 @@ class Host:
     # ---- tasks and disk
 
     def spawn(self, coro: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
-        """Run a task of this host's node; `close` ends it."""
+        """Run a task of this host's node; `close` ends it.  While the host is down it is cancelled
+        before its first step."""
         task = self.loop.create_task(coro, name=f"{self.name}: {name}")
         self._tasks[task] = None
         task.add_done_callback(self._tasks.pop)
+        if not self.running:
+            task.cancel()
         return task
 
     async def compute(self, function: Callable[..., T], *args: Any) -> T:
         """Run blocking work off the loop (inline where the clock is virtual)."""
         return await self.loop.run_in_executor(None, function, *args)
 
+    # ---- up and down
+
     async def close(self) -> None:
-        """End the node's tasks and reset what is still connected, as a host that goes down."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """End the node's tasks and reset what is still connected, as a host that goes down.
+
+        From then on it opens nothing (ENETDOWN) and refuses who calls, until `start`.  While it is
+        cut off, nobody hears of it before `restore`.
+        """
+        self.running = False
+        await self._end_tasks()
         for listener in list(self._listeners):
             listener.close()
         for endpoint in list(self._endpoints):
@@ -256,10 +246,84 @@ class Host:
             if not transport.is_closing():
                 reset_on_close(sock)
             transport.abort()
+        self.up.on_idle = self.down.on_idle = None
+        self.dallying.clear()
+        self.network.wake_callers()
         # The transports tell their protocols in the loop's next turn.
         await asyncio.sleep(0)
+        await self._end_tasks()
 
+    async def _end_tasks(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+    def start(self) -> None:
+        """Let the host be used again after `close`, with nothing open; its links are as they were,
+        cut if they were cut."""
+        self.running = True
+
+    def ensure_running(self) -> None:
+        """OSError (ENETDOWN) when the host is down."""
+        if not self.running:
+            raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+
+    # ---- faults
+
+    def cut(self) -> None:
+        """Let both links carry nothing, and tell nobody, until `restore`; idempotent.
+
+        Streams: what the host has to send waits, a quantum half through stays half through.  What
+        others send to it takes their uplink's time for a window, as TCP sends before it waits for
+        an ACK.  That, what was on the path either way, ends, resets and errors are not heard of
+        before `restore`; then all goes on at once, in order, as if it were sent again that moment
+        (a real TCP retries ever more rarely, and is that much later; its own timeout of a
+        connection, some 15 minutes, is not emulated).  `connect` waits for an answer.
+        Datagrams from and to it are lost, those in its queues and on their way too, as an
+        interface without a carrier drops them; the sender's `lost` counts them.
+        """
+        self._ensure_shaped()
+        if not self.is_cut:
+            self.is_cut = True
+            self.up.stop()
+            self.down.stop()
+            for endpoint in list(self._endpoints):
+                endpoint.cut()
+            self._follow_cuts()
+
+    def restore(self) -> None:
+        """Let the links carry again, from where they stopped; idempotent."""
+        if self.is_cut:
+            self.is_cut = False
+            self._follow_cuts()
+            self.up.go_on()
+            self.down.go_on()
+
+    def change_links(self, *, up: LinkConfig | None = None, down: LinkConfig | None = None) -> None:
+        """Follow these figures from now on; None leaves a link as it is.
+
+        What is left of the quantum on the wire takes its time at the new rate.  What is on its way
+        arrives when it would have, what follows after the new latency, and behind it.  The windows
+        of the host's connections follow.
+        """
+        self._ensure_shaped()
+        if up is not None:
+            self.up.change(up)
+        if down is not None:
+            self.down.change(down)
+        self.network.follow_links(self)
+
+    def _follow_cuts(self) -> None:
+        for stream in list(self._streams):
+            if stream.wire is None:
+                change = stream.hold if self.is_cut else stream.go_on
+                change()
+        self.network.follow_cuts(self)
+
+    def _ensure_shaped(self) -> None:
+        if self.raw:
+            raise RuntimeError(
+                f"host {self.name!r} uses the standard transport, which can be neither cut nor "
+                "slowed: give a link a rate or a latency, or make the Network with raw=False"
+            )

@@ -34,7 +34,10 @@ class LinkConfig:
     """Seconds that every byte spends on this link after it was sent."""
 
     loss: float = 0.0
-    """Probability that a datagram is lost on this link; streams know no loss."""
+    """Probability that a packet is lost on this link.  A datagram is drawn for and lost; a stream
+    is only slowed, by a model (`host.loss`): over a path with a round trip above 0 it gets at most
+    what Padhye's formula gives a TCP transfer, without one it is not slowed at all.  With 1, a
+    stream still moves a segment in a round trip; what nothing passes is a host that is cut."""
 
     def __post_init__(self) -> None:
         if not self.rate > 0:
@@ -63,6 +66,11 @@ class Flow:
 
     round: int = 0
 
+    def withdraw(self) -> None:
+        """Nothing of the flow goes out any more; what it has on the wire is wasted time."""
+        self.ready = lambda: 0
+        self.forward = lambda size: None
+
 
 Served = list[tuple[Flow, int]]
 """Flows and how many bytes of each are on the wire."""
@@ -77,9 +85,13 @@ class Link:
         self._short: deque[Flow] = deque()
         self._turns: deque[Flow] = deque()
         self._round = 0
-        self._short_until = 0.0
+        self.short_until = 0.0
+        """When the short messages on the wire are through."""
         self.bulk_until = 0.0
         """When the quantum on the wire is through; moves back as short messages overtake it."""
+        self.stopped_at: float | None = None
+        """Since when the link has stood still; None while it moves."""
+        self._stopped_rate = config.rate
 
     def enqueue(self, flow: Flow) -> None:
         """Give the flow its turn; nothing happens when it is waiting for one already."""
@@ -113,11 +125,11 @@ class Link:
         if not served:
             return None
         spent = total / self.config.rate
-        self._short_until = max(now, self._short_until) + spent
+        self.short_until = max(now, self.short_until) + spent
         self.bulk_until += spent
         for flow, _ in served:
             flow.queued = True
-        return served, self._short_until
+        return served, self.short_until
 
     def begin_bulk(self, now: float) -> tuple[Served, float] | None:
         """Put the next flow's quantum on the wire, and say when it is through, if undisturbed.
@@ -129,11 +141,44 @@ class Link:
             flow = self._turns.popleft()
             size = min(flow.ready(), self._quantum)
             if size:
-                start = max(now, self._short_until)
+                start = max(now, self.short_until)
                 self.bulk_until = start + size / self.config.rate
                 return [(flow, size)], self.bulk_until
             flow.queued = False
         return None
+
+    # ---- faults: the moments that were promised move, and are to be asked for anew
+
+    def change(self, config: LinkConfig, now: float) -> None:
+        """Follow `config` from `now` on; what is left of a quantum is sent at the new rate."""
+        before, self.config = self.config.rate, config
+        if self.stopped_at is None:
+            self._stretch(before, now)
+
+    def stop(self, now: float) -> None:
+        """Stand still from `now` on; what is on the wire stays half through."""
+        self.stopped_at = now
+        self._stopped_rate = self.config.rate
+
+    def go_on(self, now: float) -> None:
+        """Move again; what was on the wire is through as much later as the link stood still."""
+        assert self.stopped_at is not None
+        since, self.stopped_at = self.stopped_at, None
+        if self.short_until > since:
+            self.short_until += now - since
+        if self.bulk_until > since:
+            self.bulk_until += now - since
+        self._stretch(self._stopped_rate, now)
+
+    def _stretch(self, rate: float, now: float) -> None:
+        """What is left of the time from `now` on was reckoned at `rate`: reckon it anew."""
+        if rate in (self.config.rate, math.inf):
+            return
+        factor = rate / self.config.rate
+        if self.short_until > now:
+            self.short_until = now + (self.short_until - now) * factor
+        if self.bulk_until > now:
+            self.bulk_until = now + (self.bulk_until - now) * factor
 
     def through(self, served: Served) -> None:
         """These bytes have passed the link: hand them on, and queue what the flows have left."""

@@ -25,6 +25,15 @@ class Meter:
         sendto, recvfrom, shutdown, close; those that failed or found nothing included."""
         self.accepted = 0
         """Connections that `accept` returned."""
+        self.connections = 0
+        """TCP connections open now, accepted here or called for."""
+        self.connections_most = 0
+        """The most that were open at a time."""
+
+    def opened(self) -> None:
+        """A TCP connection was accepted here, or called for."""
+        self.connections += 1
+        self.connections_most = max(self.connections_most, self.connections)
 
     def sent(self, remote: str, size: int, now: float) -> None:
         """`size` bytes went into a socket towards the host `remote` at time `now`."""

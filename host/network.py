@@ -24,8 +24,17 @@ class Member(Attached, Protocol):
 class Network:
     """Hosts that reach each other over real loopback sockets, on the running event loop."""
 
-    def __init__(self, *, seed: int = 0, bucket_s: float = 1.0, address: str | None = None) -> None:
-        """`address` is for a program on the real clock that is itself the one host: all it opens
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        bucket_s: float = 1.0,
+        address: str | None = None,
+        raw: bool = True,
+    ) -> None:
+        """`raw` lets hosts that nothing slows use the standard transport (see `Host.raw`), which
+        can be neither cut nor slowed later: faults under the real clock need False.
+        `address` is for a program on the real clock that is itself the one host: all it opens
         is bound there (0.0.0.0: to every address of this computer), with the ports it wishes.
         `bucket_s`: seconds of an entry in the meters' series; infinite keeps one entry for ever.
         """
@@ -34,6 +43,7 @@ class Network:
         self.hosts: dict[str, Member] = {}
         self.endpoints: dict[Address, DatagramEndpoint] = {}
         self.bucket_s = bucket_s
+        self.raw = raw and not self.virtual
         self._seed = seed
         self._start = self.loop.time()
         self._block = AddressBlock.lease() if address is None else AddressBlock.only(address)
@@ -41,6 +51,7 @@ class Network:
         self._listening: dict[Address, Member] = {}
         self._opening: dict[tuple[Address, Address], Wire] = {}
         self._wires: dict[Wire, None] = {}
+        self._unreached: dict[asyncio.Future[None], None] = {}
         self.in_kernel = self.loop.in_kernel if isinstance(self.loop, VirtualLoop) else InKernel()
         self.in_kernel.describe = self._unread
 
@@ -104,7 +115,7 @@ class Network:
 
         That is when the target is outside this network, or neither end is slowed in any way.
         """
-        acceptor = self._listening.get(remote) or self._by_address.get(remote[0])
+        acceptor = self._host_at(remote)
         if acceptor is None or (connector.raw and acceptor.raw):
             return None
         wire = Wire(connector, acceptor, self.in_kernel)
@@ -135,6 +146,42 @@ class Network:
         """One side has closed; the wire is dropped when both have."""
         if wire.left:
             self._wires.pop(wire, None)
+
+    # ---- faults
+
+    def follow_cuts(self, host: Member) -> None:
+        """`host` was cut off, or is back."""
+        for wire in [wire for wire in self._wires if host in wire.hosts]:
+            wire.follow_cuts()
+        self.wake_callers()
+
+    def wake_callers(self) -> None:
+        """Let those whose requests go unanswered look again."""
+        for future in list(self._unreached):
+            if not future.done():
+                future.set_result(None)
+
+    def follow_links(self, host: Member) -> None:
+        """The links of `host` have changed."""
+        for wire in [wire for wire in self._wires if host in wire.hosts]:
+            wire.follow_links()
+
+    def cut_off(self, host: Member, remote: Address) -> bool:
+        """True while nothing passes between `host` and the host at `remote`."""
+        far = self._host_at(remote)
+        return host.is_cut or (far is not None and far.is_cut)
+
+    def _host_at(self, remote: Address) -> Member | None:
+        return self._listening.get(remote) or self._by_address.get(remote[0])
+
+    async def any_change(self) -> None:
+        """Return when some host was cut off, is back, or has closed: at the next `wake_callers`."""
+        future: asyncio.Future[None] = self.loop.create_future()
+        self._unreached[future] = None
+        try:
+            await future
+        finally:
+            del self._unreached[future]
 
     def _unread(self) -> str:
         wires = [wire.unread() for wire in self._wires]

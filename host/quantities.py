@@ -1,4 +1,4 @@
-"""Sizes, rates and durations as people write them: `4 MiB`, `10 Mbit/s`, `20 ms`.
+"""Sizes, rates, durations and shares as people write them: `4 MiB`, `10 Mbit/s`, `20 ms`, `2%`.
 
 `str(quantity)` parses back to the same value, to the last bit.
 """
@@ -113,7 +113,26 @@ class Duration(float):
         return _shortest(self, _DURATIONS_SHOWN, SECONDS) or f"{_plain(self)} s"
 
 
-Quantity = Size | Rate | Duration
+class Share(float):
+    """A part of a whole, from 0 to 1."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `2%` or `0.02`. Raises QuantityError."""
+        match = _NUMBER.fullmatch(text.strip())
+        if match is None or match[2] not in ("", "%"):
+            raise QuantityError(f"{text!r} is not a share; expected e.g. '2%' or '0.02'")
+        value = Fraction(match[1]) / (100 if match[2] else 1)
+        if value > 1:
+            raise QuantityError(f"{text!r} is more than the whole; expected a share up to 100%")
+        return cls(float(value))
+
+    def __str__(self) -> str:
+        percent = f"{self * 100:.12g}%"
+        return percent if "e" not in percent and Share.parse(percent) == self else _plain(self)
+
+
+Quantity = Size | Rate | Duration | Share
 
 
 def _exact(text: str, units: Mapping[str, Fraction]) -> Fraction | None:
@@ -138,7 +157,9 @@ def _plain(value: float) -> str:
     return repr(float(value)).removesuffix(".0")
 
 
-def _shortest(value: Quantity, shown: Iterable[str], units: Mapping[str, Fraction]) -> str | None:
+def _shortest(
+    value: Size | Rate | Duration, shown: Iterable[str], units: Mapping[str, Fraction]
+) -> str | None:
     """Return the text with the fewest digits that parses to `value`; None when it has too many."""
     best, fewest = None, math.inf
     for unit in shown:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 
 from host.link import Flow
+from host.path import Path
 from host.shaping import Shaper
 from host.sockets import MeteredSocket
 from host.wire import WINDOW_MIN, Wire
@@ -53,8 +54,7 @@ class Receiver:
         self._flow = Flow(self._arrived, self._passed)
         self.paused = False
         self._closed = self._ended = False
-        self._path: deque[tuple[float, Item]] = deque()
-        self._path_timer: asyncio.TimerHandle | None = None
+        self._path: Path[Item] = Path(loop, self._arrive)
         self._held: deque[Item] = deque()
         self._ready: deque[Item] = deque()
         self._waiting = 0
@@ -78,8 +78,15 @@ class Receiver:
         self.ignore()
         self._ended = True
         self._listen(False)
-        if self._path_timer is not None:
-            self._path_timer.cancel()
+        self._path.close()
+
+    def hold(self) -> None:
+        """The path is cut: nothing arrives until `go_on`.  The kernel is emptied all the same."""
+        self._path.hold()
+
+    def go_on(self) -> None:
+        """The path is there again."""
+        self._path.go_on()
 
     # ---- out of the kernel and along the path
 
@@ -120,21 +127,7 @@ class Receiver:
         """Let the item spend `delay` seconds (None: the path's latency), behind those before it."""
         if delay is None:
             delay = 0.0 if self._wire is None else self._wire.latency(self._side)
-        if not delay and not self._path:
-            self._arrive(item)
-            return
-        self._path.append((self._loop.time() + delay, item))
-        if self._path_timer is None:
-            self._path_timer = self._loop.call_at(self._path[0][0], self._end_of_path)
-
-    def _end_of_path(self) -> None:
-        # Timers may run early by the loop's resolution.
-        now = self._loop.time() + 1e-9
-        while self._path and self._path[0][0] <= now:
-            self._arrive(self._path.popleft()[1])
-        self._path_timer = None
-        if self._path:
-            self._path_timer = self._loop.call_at(self._path[0][0], self._end_of_path)
+        self._path.travel(item, delay)
 
     # ---- through the downlink
 
@@ -146,7 +139,7 @@ class Receiver:
                 self._offer(item)
         elif self._closed:
             return
-        elif self._down.unlimited and not self._held:
+        elif self._down.immediate and not self._held:
             self._offer(item)
         else:
             self._held.append(item)

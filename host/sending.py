@@ -60,6 +60,8 @@ class Sender:
         self._crowded = self._closed = False
         self._window = NO_LIMIT if wire is None else wire.window(self._far)
         self._under_way = 0
+        self._held_since: float | None = None
+        self._unheard: OSError | None = None
         self._credits: deque[tuple[float, int]] = deque()
         self._credit_timer: asyncio.TimerHandle | None = None
         self.set_limits(None, None)
@@ -119,7 +121,8 @@ class Sender:
             return 0
         if self._credits:
             self._redeem()
-        return min(self._out.size, self._window - self._under_way)
+        room = self._window - self._under_way
+        return min(self._out.size, room) if room > 0 else 0  # a window may have shrunk
 
     def _send(self, size: int) -> None:
         size = min(size, self._out.size)
@@ -141,9 +144,7 @@ class Sender:
         except (BlockingIOError, InterruptedError):
             taken = 0
         except OSError as error:
-            self.close()
-            self.watch_buffer()
-            self._owner.unsendable(error)
+            self.failed(error)
             return
         if self._wire is not None:
             self._wire.put(self._far, taken)
@@ -154,6 +155,17 @@ class Sender:
         self.watch_buffer()
         if not self._out.size:
             self._owner.flushed()
+
+    def failed(self, error: OSError) -> None:
+        """The other side takes no more; it is not known before the path is there again."""
+        if self._held_since is not None:
+            # Until then what is sent goes nowhere, for a window, and nothing is acknowledged.
+            self._unheard = error
+            self.watch_buffer()
+            return
+        self.close()
+        self.watch_buffer()
+        self._owner.unsendable(error)
 
     def _give_leftover(self) -> None:
         data = self._leftover
@@ -174,14 +186,43 @@ class Sender:
 
     def delivered(self, size: int, delay: float) -> None:
         """The far side has had `size` bytes; this one learns of it `delay` seconds later."""
-        if delay:
-            self._credits.append((self._loop.time() + delay, size))
+        if delay or self._held_since is not None:
+            now = self._loop.time() if self._held_since is None else self._held_since
+            self._credits.append((now + delay, size))
         else:
             self._under_way -= size
         if self._out.size:
             self._up.wake(self._flow)
 
+    def follow_links(self) -> None:
+        """The links have changed, and the window with them."""
+        if self._wire is not None:
+            self._window = self._wire.window(self._far)
+            self._up.wake(self._flow)
+
+    def hold(self) -> None:
+        """The path is cut: nothing is heard of the far side until `go_on`."""
+        if self._held_since is None:
+            self._held_since = self._loop.time()
+            if self._credit_timer is not None:
+                self._credit_timer.cancel()
+                self._credit_timer = None
+
+    def go_on(self) -> None:
+        """The path is there again, and what was on it with it."""
+        if self._held_since is None:
+            return
+        held_s = self._loop.time() - self._held_since
+        self._held_since = None
+        self._credits = deque((when + held_s, size) for when, size in self._credits)
+        if self._unheard is not None and not self._closed:
+            self.failed(self._unheard)
+        elif self._out.size:
+            self._up.wake(self._flow)
+
     def _redeem(self) -> None:
+        if self._held_since is not None:
+            return
         # Timers may run early by the loop's resolution.
         now = self._loop.time() + 1e-9
         while self._credits and self._credits[0][0] <= now:

@@ -20,7 +20,14 @@ class Shaper:
         self._loop = loop
         self._link = Link(config)
         self._short_busy = self._bulk_busy = False
+        # On the wire; None while what has passed it is handed on.
+        self._short_timer: asyncio.TimerHandle | None = None
+        self._bulk_timer: asyncio.TimerHandle | None = None
+        self._short: Served = []
+        self._bulk: Served = []
         self._free_since: float | None = None
+        self.immediate = self.unlimited
+        """True when what is offered has passed at once: unlimited, moving, and no backlog left."""
         self.on_idle: Callable[[], None] | None = None
         """Called when the link has nothing left to send; may offer more."""
 
@@ -47,36 +54,85 @@ class Shaper:
 
     def wake(self, flow: Flow) -> None:
         """The flow has something to send: now, or when its turn comes."""
-        if self.unlimited:
-            while size := min(flow.ready(), QUANTUM):
-                flow.forward(size)
-            return
+        while self.immediate:
+            size = min(flow.ready(), QUANTUM)
+            if not size:
+                return
+            flow.forward(size)
         self._link.enqueue(flow)
         self._serve(self._loop.time() if self._free_since is None else self._free_since)
 
+    # ---- faults
+
+    def change(self, config: LinkConfig) -> None:
+        """Follow `config` from now on; the quantum on the wire is finished at the new rate."""
+        self._link.change(config, self._loop.time())
+        self._settle()
+        self._aim()
+
+    def stop(self) -> None:
+        """Carry nothing until `go_on`; what is on the wire stays half through."""
+        if self._link.stopped_at is None:
+            self._link.stop(self._loop.time())
+            self.immediate = False
+            for timer in (self._short_timer, self._bulk_timer):
+                if timer is not None:
+                    timer.cancel()
+
+    def go_on(self) -> None:
+        """Carry again, from where the link stopped."""
+        if self._link.stopped_at is not None:
+            now = self._loop.time()
+            self._link.go_on(now)
+            self._aim()
+            self._free(now)
+
+    def _aim(self) -> None:
+        """Set the timers of what is on the wire to the moments that the link has for it now."""
+        if self._link.stopped_at is not None:
+            return
+        if self._short_timer is not None:
+            self._short_timer.cancel()
+            self._short_timer = self._loop.call_at(self._link.short_until, self._short_through)
+        if self._bulk_timer is not None:
+            self._bulk_timer.cancel()
+            self._bulk_timer = self._loop.call_at(self._link.bulk_until, self._bulk_through)
+
+    def _settle(self) -> None:
+        """What is offered passes at once when the link is unlimited and the backlog has passed."""
+        moving = self._link.stopped_at is None and not self._short_busy and not self._bulk_busy
+        self.immediate = moving and self.unlimited
+
+    # ---- the wire
+
     def _serve(self, now: float) -> None:
         """Put on the wire what can be, short messages first."""
+        if self._link.stopped_at is not None:
+            return
         if not self._short_busy and (step := self._link.begin_short(now)) is not None:
-            served, when = step
+            self._short, when = step
             self._short_busy = True
-            self._loop.call_at(when, self._short_through, served, when)
+            self._short_timer = self._loop.call_at(when, self._short_through)
         if not self._bulk_busy and (step := self._link.begin_bulk(now)) is not None:
-            served, when = step
+            self._bulk, when = step
             self._bulk_busy = True
-            self._loop.call_at(when, self._bulk_through, served)
+            self._bulk_timer = self._loop.call_at(when, self._bulk_through)
 
-    def _short_through(self, served: Served, when: float) -> None:
+    def _short_through(self) -> None:
         # Still busy while the bytes move on, so that what they cause takes its turn.
-        self._link.through(served)
+        self._short_timer = None
+        when = self._link.short_until
+        self._link.through(self._short)
         self._short_busy = False
         self._free(when)
 
-    def _bulk_through(self, served: Served) -> None:
+    def _bulk_through(self) -> None:
         when = self._link.bulk_until
         if when > self._loop.time() + 1e-9:
-            self._loop.call_at(when, self._bulk_through, served)
+            self._bulk_timer = self._loop.call_at(when, self._bulk_through)
             return
-        self._link.through(served)
+        self._bulk_timer = None
+        self._link.through(self._bulk)
         self._bulk_busy = False
         self._free(when)
 
@@ -84,13 +140,16 @@ class Shaper:
         """The wire was free at `when`; the timer that says so may have been late."""
         # What is offered in answer would have been there in time, had the timer not been late.
         now = self._loop.time()
-        self._free_since = max(when, now - LATE_S)
+        since = self._free_since = max(when, now - LATE_S)
         try:
-            self._serve(self._free_since)
-            if self.on_idle is not None and not self._bulk_busy and not self._short_busy:
+            self._serve(since)
+            if self._bulk_busy or self._short_busy or self._link.stopped_at is not None:
+                return
+            self._settle()
+            if self.on_idle is not None:
                 self.on_idle()
         finally:
-            if self._free_since < now:
+            if since < now:
                 self._loop.call_soon(self._forget)  # a task that waited has its step before this
             else:
                 self._free_since = None

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from host.meter import Meter
-from host.trace import Call, FiveTuple, Trace
+from host.trace import Call, FiveTuple, Trace, written
 
 T = TypeVar("T")
 
@@ -22,6 +22,11 @@ T = TypeVar("T")
 def reset_on_close(sock: socket.socket) -> None:
     """Let `close` end the connection with a RST and drop what is unsent (socket(7))."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def host_of(address: Any) -> str:
+    """The host in a socket's address; a path for UNIX, where an address is nothing else."""
+    return address if isinstance(address, str) else str(address[0])
 
 
 class MeteredSocket(socket.socket):
@@ -33,13 +38,21 @@ class MeteredSocket(socket.socket):
     """The host at the other end; of a datagram socket it is known call by call."""
     _caller: Any = None
     """The address that an accepted connection came from."""
+    _counted = False
+    """Whether it is one of the meter's open connections."""
 
     @classmethod
     def open(
-        cls, kind: socket.SocketKind, meter: Meter, clock: Callable[[], float], **extra: Any
+        cls,
+        kind: socket.SocketKind,
+        meter: Meter,
+        clock: Callable[[], float],
+        *,
+        family: socket.AddressFamily = socket.AF_INET,
+        **extra: Any,
     ) -> MeteredSocket:
         """A new socket of the given kind; `clock` gives the loop's time."""
-        sock = cls(socket.AF_INET, kind)
+        sock = cls(family, kind)
         sock._adopt(meter, clock, **extra)
         sock._made()
         return sock
@@ -52,11 +65,16 @@ class MeteredSocket(socket.socket):
         self.meter = meter
         self.clock = clock
         self.setblocking(False)
-        if self.type == socket.SOCK_STREAM:
+        if self.type == socket.SOCK_STREAM and self.family != socket.AF_UNIX:
             self.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _extra(self) -> dict[str, Any]:
         return {}
+
+    def _count(self) -> None:
+        if self.type == socket.SOCK_STREAM and not self._counted:
+            self._counted = True
+            self.meter.opened()
 
     def sendfile_from(self, file: int, offset: int, size: int) -> int:
         """Have the kernel send bytes of an open file (sendfile(2)); returns how many it took."""
@@ -78,8 +96,9 @@ class MeteredSocket(socket.socket):
         descriptor, address = self._accept()  # type: ignore[attr-defined]
         sock = type(self)(self.family, self.type, self.proto, fileno=descriptor)
         sock._adopt(self.meter, self.clock, **self._extra())
-        sock.remote, sock._caller = address[0], address
+        sock.remote, sock._caller = host_of(address), address
         self.meter.accepted += 1
+        sock._count()
         return sock, address
 
     def getpeername(self) -> Any:
@@ -93,7 +112,8 @@ class MeteredSocket(socket.socket):
 
     def connect(self, address: Any) -> None:
         self.meter.calls["connect"] += 1
-        self.remote = address[0]
+        self.remote = host_of(address)
+        self._count()
         super().connect(address)
 
     def send(self, data: Any, flags: int = 0, /) -> int:
@@ -123,13 +143,13 @@ class MeteredSocket(socket.socket):
     def sendto(self, data: Any, *rest: Any) -> int:
         self.meter.calls["sendto"] += 1
         size = super().sendto(data, *rest)
-        self.meter.sent(rest[-1][0], size, self.clock())
+        self.meter.sent(host_of(rest[-1]), size, self.clock())
         return size
 
     def recvfrom(self, size: int, flags: int = 0, /) -> tuple[bytes, Any]:
         self.meter.calls["recvfrom"] += 1
         data, address = super().recvfrom(size, flags)
-        self.meter.received(address[0], len(data), self.clock())
+        self.meter.received(host_of(address), len(data), self.clock())
         return data, address
 
     def shutdown(self, how: int) -> None:
@@ -139,6 +159,7 @@ class MeteredSocket(socket.socket):
     def close(self) -> None:
         if self.fileno() >= 0:
             self.meter.calls["close"] += 1
+            self.meter.connections -= self._counted
         super().close()
 
 
@@ -153,8 +174,8 @@ class TracedSocket(MeteredSocket):
 
     def _made(self) -> None:
         super()._made()
-        kind = "SOCK_STREAM" if self.type == socket.SOCK_STREAM else "SOCK_DGRAM"
-        self._note("socket", f"AF_INET, {kind}", str(self.fileno()))
+        family, kind = socket.AddressFamily(self.family), socket.SocketKind(self.type)
+        self._note("socket", f"{family.name}, {kind.name}", str(self.fileno()))
 
     def _extra(self) -> dict[str, Any]:
         return {"trace": self.trace}
@@ -162,57 +183,61 @@ class TracedSocket(MeteredSocket):
     def five_tuple(self) -> FiveTuple:
         """The tuple that names this socket, as the kernel has it now."""
         protocol = "tcp" if self.type == socket.SOCK_STREAM else "udp"
+        if self.family == socket.AF_UNIX:
+            protocol = "unix"
         local, remote = ("", 0), ("", 0)
         if self.fileno() >= 0:
-            local = self.getsockname()[:2]
+            local = _end(self.getsockname())
             try:
-                remote = self.getpeername()[:2]
+                remote = _end(self.getpeername())
             except OSError:
                 pass
         return (protocol, *local, *remote)
 
-    def _note(self, name: str, arguments: str, result: str) -> None:
-        self.trace.record(
-            Call(self.clock(), name, self.fileno(), self.five_tuple(), arguments, result)
-        )
+    def _note(self, name: str, arguments: str, result: str, since: float | None = None) -> None:
+        now = self.clock()
+        took = 0.0 if since is None else now - since
+        call = Call(now, name, self.fileno(), self.five_tuple(), arguments, result, took)
+        self.trace.record(call)
 
     def _record(self, name: str, arguments: str, call: Callable[[], T]) -> T:
+        since = self.clock()
         try:
             result = call()
         except OSError as error:
-            self._note(name, arguments, errno.errorcode.get(error.errno or 0, str(error)))
+            self._note(name, arguments, errno.errorcode.get(error.errno or 0, str(error)), since)
             raise
         if isinstance(result, tuple):
-            shown = f"{len(result[0])} B from {result[1][0]}:{result[1][1]}"
+            shown = f"{len(result[0])} B from {written(result[1])}"
         elif isinstance(result, bytes):
             shown = f"{len(result)} B"
+        elif name == "recv":  # into a buffer
+            shown = f"{result} B"
         else:
             shown = "0" if result is None else str(result)
-        self._note(name, arguments, shown)
+        self._note(name, arguments, shown, since)
         return result
 
     def accept(self) -> tuple[MeteredSocket, Any]:
+        since = self.clock()
         try:
             sock, address = super().accept()
         except OSError as error:
-            self._note("accept", "", errno.errorcode.get(error.errno or 0, str(error)))
+            self._note("accept", "", errno.errorcode.get(error.errno or 0, str(error)), since)
             raise
-        self._note("accept", "", f"{sock.fileno()} from {address[0]}:{address[1]}")
+        shown = f"{sock.fileno()} from {written(address)}" if address else str(sock.fileno())
+        self._note("accept", "", shown, since)
         return sock, address
 
     def bind(self, address: Any) -> None:
-        self._record(
-            "bind", f"{address[0]}:{address[1]}", lambda: super(TracedSocket, self).bind(address)
-        )
+        self._record("bind", written(address), lambda: super(TracedSocket, self).bind(address))
 
     def listen(self, backlog: int = 1024, /) -> None:
         self._record("listen", str(backlog), lambda: super(TracedSocket, self).listen(backlog))
 
     def connect(self, address: Any) -> None:
         self._record(
-            "connect",
-            f"{address[0]}:{address[1]}",
-            lambda: super(TracedSocket, self).connect(address),
+            "connect", written(address), lambda: super(TracedSocket, self).connect(address)
         )
 
     def send(self, data: Any, flags: int = 0, /) -> int:
@@ -250,9 +275,9 @@ class TracedSocket(MeteredSocket):
         )
 
     def sendto(self, data: Any, *rest: Any) -> int:
-        to = f"{rest[-1][0]}:{rest[-1][1]}"
+        arguments = f"{len(data)} B, {written(rest[-1])}"
         return self._record(
-            "sendto", f"{len(data)} B, {to}", lambda: super(TracedSocket, self).sendto(data, *rest)
+            "sendto", arguments, lambda: super(TracedSocket, self).sendto(data, *rest)
         )
 
     def recvfrom(self, size: int, flags: int = 0, /) -> tuple[bytes, Any]:
@@ -267,3 +292,8 @@ class TracedSocket(MeteredSocket):
         if self.fileno() >= 0:
             self._note("close", "", "0")
         super().close()
+
+
+def _end(address: Any) -> tuple[str, int]:
+    """One end of a five-tuple: address and port, or a path and 0."""
+    return (host_of(address), 0) if isinstance(address, str) else (address[0], address[1])

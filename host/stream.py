@@ -7,6 +7,9 @@ two halves do the work: `Sender` waits for the uplink, `Receiver` for the path a
 from __future__ import annotations
 
 import asyncio
+import errno
+import math
+import os
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -45,12 +48,22 @@ class StreamTransport(asyncio.Transport):
         up, down = links
         self._sender = Sender(loop, sock, up, wire, side, self)
         self._receiver = Receiver(loop, sock, down, wire, side, self._take)
+        self._give_up_at = math.inf
+        self._giving_up: asyncio.TimerHandle | None = None
+        if wire is not None:
+            wire.transports[side] = self
 
-    def start(self, delay: float) -> asyncio.Future[Any]:
+    def start(
+        self, delay: float, *, give_up_at: float = math.inf, is_cut: bool = False
+    ) -> asyncio.Future[Any]:
         """Make the protocol and connect it, `delay` seconds from now and before any data.
 
-        Returns the protocol; cancelling the future ends the connection.
+        Returns the protocol; cancelling the future ends the connection.  Where the path is cut, now
+        or meanwhile, and still is at `give_up_at` (loop time), it ends with ETIMEDOUT.
         """
+        self._give_up_at = give_up_at
+        if is_cut:
+            self.hold()
         self._receiver.travel(Signal.CONNECTED, delay)
         self._opened.add_done_callback(self._settled)
         return self._opened
@@ -63,6 +76,26 @@ class StreamTransport(asyncio.Transport):
     def started(self) -> bool:
         """True once a protocol has the connection."""
         return self._protocol is not None
+
+    # ---- a path that is cut
+
+    def hold(self) -> None:
+        """Nothing comes from the other side, or is heard of it, until `go_on`."""
+        self._sender.hold()
+        self._receiver.hold()
+        if not self._opened.done() and self._giving_up is None and self._give_up_at < math.inf:
+            self._giving_up = self._loop.call_at(self._give_up_at, self._unanswered)
+
+    def go_on(self) -> None:
+        """The path is there again, and all that was on it."""
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+            self._giving_up = None
+        self._sender.go_on()
+        self._receiver.go_on()
+
+    def _unanswered(self) -> None:
+        self._end(TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)))
 
     # ---- writing
 
@@ -116,7 +149,7 @@ class StreamTransport(asyncio.Transport):
             try:
                 self._sock.shutdown(socket.SHUT_WR)
             except OSError as error:
-                self.unsendable(error)
+                self._sender.failed(error)
                 return
             if self.wire is not None:
                 self.wire.put(1 - self._side, 1)
@@ -230,6 +263,8 @@ class StreamTransport(asyncio.Transport):
             self._closing = self._ending = True
             self._sender.close()
             self._receiver.close()
+            if self._giving_up is not None:
+                self._giving_up.cancel()
             self._loop.call_soon(self._lose, error)
 
     def _lose(self, error: Exception | None) -> None:

@@ -9,12 +9,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 TRACE_LIMIT = 100_000
 """Calls that a trace keeps; the oldest go first, so that a long run cannot fill the memory."""
 
 FiveTuple = tuple[str, str, int, str, int]
-"""(protocol, local address, local port, remote address, remote port); "" and 0 where unset."""
+"""(protocol, local address, local port, remote address, remote port); "" and 0 where unset.
+
+A UNIX socket's addresses are paths, and it has no ports (unix(7))."""
+
+
+def written(address: Any) -> str:
+    """An address as people write it: 127.0.0.1:80, [::1]:80 (RFC 5952, section 6), or a path."""
+    if isinstance(address, str):
+        return address
+    host, port, *_ = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +33,7 @@ class Call:
     """One socket call as it was made, and what came of it."""
 
     time: float
-    """Seconds of the loop's time."""
+    """Seconds of the loop's time, when it returned."""
     name: str
     """The name of the system call: socket, bind, listen, connect, accept, send, recv, close ..."""
     descriptor: int
@@ -30,13 +41,26 @@ class Call:
     arguments: str
     result: str
     """What the call returned, or the name of its error (ECONNREFUSED ...)."""
+    took: float = 0.0
+    """Seconds until it returned: a call that blocks waits, others hardly take any time."""
+
+    @property
+    def local(self) -> str:
+        """The local end of the tuple as people write it."""
+        return self._end(*self.five_tuple[1:3])
+
+    @property
+    def remote(self) -> str:
+        """The remote end of the tuple as people write it; empty where there is none."""
+        return self._end(*self.five_tuple[3:])
+
+    def _end(self, address: str, port: int) -> str:
+        return written((address, port)) if address and self.five_tuple[0] != "unix" else address
 
     def __str__(self) -> str:
-        protocol, *rest = self.five_tuple
-        local, remote = f"{rest[0]}:{rest[1]}", f"{rest[2]}:{rest[3]}"
         return (
             f"{self.time:12.6f} {self.name}({self.descriptor}, {self.arguments}) = {self.result}"
-            f"  {protocol} {local} > {remote}"
+            f"  {self.five_tuple[0]} {self.local or '-'} > {self.remote or '-'}"
         )
 
 

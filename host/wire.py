@@ -12,6 +12,7 @@ from typing import Protocol
 
 from host.clock import InKernel
 from host.link import QUANTUM
+from host.loss import MSS, combined, padhye
 from host.shaping import Shaper
 
 WINDOW_MIN = 2 * QUANTUM
@@ -38,12 +39,29 @@ class Attached(Protocol):
     def raw(self) -> bool:
         """True when neither links nor clock ask for more than the standard transport."""
 
+    @property
+    def is_cut(self) -> bool:
+        """True while both links carry nothing."""
+
 
 class End(Protocol):
     """What a wire needs of the senders at its ends."""
 
     def delivered(self, size: int, delay: float) -> None:
         """The far side has had `size` bytes; this one learns of it `delay` seconds later."""
+
+    def follow_links(self) -> None:
+        """The links have changed, and the window with them."""
+
+
+class Held(Protocol):
+    """What a wire needs of the connection's transports."""
+
+    def hold(self) -> None:
+        """The path is cut: nothing is heard of the other side until `go_on`."""
+
+    def go_on(self) -> None:
+        """The path is there again."""
 
 
 class Wire:
@@ -52,6 +70,7 @@ class Wire:
     def __init__(self, connector: Attached, acceptor: Attached, in_kernel: InKernel) -> None:
         self.hosts = (connector, acceptor)
         self.ends: list[End | None] = [None, None]
+        self.transports: list[Held | None] = [None, None]
         self._in_kernel = in_kernel
         self._unread = [0, 0]
         self._gone = [False, False]
@@ -63,15 +82,48 @@ class Wire:
     def round_trip(self) -> float:
         return self.latency(CONNECTOR) + self.latency(ACCEPTOR)
 
+    @property
+    def is_cut(self) -> bool:
+        """True while a host at one of its ends is cut off."""
+        return any(host.is_cut for host in self.hosts)
+
+    def follow_cuts(self) -> None:
+        """A host was cut off or is back: hold the transports, or let them go on."""
+        is_cut = self.is_cut
+        for transport in self.transports:
+            if transport is not None:
+                change = transport.hold if is_cut else transport.go_on
+                change()
+
+    def follow_links(self) -> None:
+        """A host's links have changed."""
+        for end in self.ends:
+            if end is not None:
+                end.follow_links()
+
     def window(self, to: int) -> int:
         """Bytes that may be under way to side `to`, from leaving the sender to being delivered."""
         round_trip = self.round_trip()
         if not round_trip:
             return WINDOW_MIN
-        rate = min(self.hosts[1 - to].up.rate, self.hosts[to].down.rate)
-        if rate == math.inf:
-            return WINDOW_MAX
-        return min(WINDOW_MIN + int(rate * round_trip), WINDOW_MAX)
+        up, down = self.hosts[1 - to].up, self.hosts[to].down
+        rate = min(up.rate, down.rate)
+        window = WINDOW_MAX
+        if rate < math.inf:
+            window = min(WINDOW_MIN + int(rate * round_trip), WINDOW_MAX)
+        if up.config.loss or down.config.loss:
+            window = min(window, self._congestion_window(up, down, round_trip))
+        return window
+
+    def _congestion_window(self, up: Shaper, down: Shaper, round_trip: float) -> int:
+        """What under way at most gives a connection the throughput of TCP at this loss."""
+        throughput = padhye(combined(up.config.loss, down.config.loss), round_trip)
+        # The first ACK comes a round trip after a quantum, or the window where it is smaller, has
+        # passed both links one after the other; that time must not be missing.
+        spent = 1 / up.rate + 1 / down.rate
+        alone = 1 - throughput * spent
+        first = min(QUANTUM, throughput * round_trip / alone) if alone > 0 else QUANTUM
+        return max(MSS, int(throughput * (round_trip + first * spent)))
 
     def put(self, to: int, units: int) -> None:
         """Bytes (or 1 for an end or an opening) were given to the kernel for side `to`."""
@@ -93,7 +145,7 @@ class Wire:
         """`side` has closed its socket: what was meant for it will not be read."""
         self.took_all(side)
         self._gone[side] = True
-        self.ends[side] = None
+        self.ends[side] = self.transports[side] = None
         far = self.ends[1 - side]
         if far is not None:
             # Nobody holds it back now; what it sends meets a closed socket, and it learns so.

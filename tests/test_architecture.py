@@ -18,6 +18,8 @@ MAY_IMPORT = {
 """For each package the others that it may import."""
 
 PURE = [
+    "bench/faults.py",
+    "bench/lecture/ladder.py",
     "bench/theory.py",
     "central/access/admission.py",
     "central/access/grants.py",
@@ -48,6 +50,7 @@ PURE = [
     "central/tftp/sending.py",
     "central/tftp/timer.py",
     "host/link.py",
+    "host/loss.py",
     "host/program/arguments.py",
     "host/program/gauge.py",
     "host/quantities.py",
@@ -60,9 +63,12 @@ PURE = [
     "p2p/dht/announced.py",
     "p2p/dht/answers.py",
     "p2p/dht/config.py",
+    "p2p/dht/copies.py",
     "p2p/dht/flood.py",
+    "p2p/dht/items.py",
     "p2p/dht/krpc.py",
     "p2p/dht/lookup.py",
+    "p2p/dht/messages.py",
     "p2p/dht/routing.py",
     "p2p/dht/tokens.py",
     "p2p/disk/layout.py",

@@ -48,6 +48,24 @@ def test_every_view_has_every_byte(some: list[tuple[bool, str, int, float]], buc
             assert any(start * 0.999 <= now <= end * 1.001 for _, _, _, now in mine)
 
 
+def test_connections_are_counted_while_they_are_open(run_lab: RunLab, clock: Clock) -> None:
+    async def body(lab: Lab) -> None:
+        a, b = lab.host("a"), lab.host("b")
+        first, _ = await pair(a, b, Recorder(), Recorder())
+        second, far = await pair(a, b, Recorder(), Recorder())
+        assert (a.meter.connections, b.meter.connections) == (2, 2)
+        second.transport.close()
+        await far.lost
+        assert (a.meter.connections, b.meter.connections) == (1, 1)
+        with pytest.raises(ConnectionRefusedError):
+            await a.connect(Recorder, b.address, 9)
+        assert a.meter.connections == 1
+        first.transport.close()
+        assert (a.meter.connections_most, b.meter.connections_most) == (2, 2)
+
+    run_lab(body, clock=clock)
+
+
 @pytest.mark.parametrize("up", [float("inf"), 4e6])
 @pytest.mark.parametrize("kind", [Recorder, BufferedRecorder])
 def test_both_sides_count_the_same(

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from host.quantities import Duration, QuantityError, Rate, Size
+from host.quantities import Duration, QuantityError, Rate, Share, Size
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,13 @@ def test_durations(text: str, seconds: float) -> None:
         (Duration, "90 s"),
         (Duration, "1 h"),
         (Duration, "0 s"),
+        (Share, "2%"),
+        (Share, "0.1%"),
+        (Share, "100%"),
+        (Share, "0%"),
     ],
 )
-def test_printed_as_written(kind: type[Size | Rate | Duration], text: str) -> None:
+def test_printed_as_written(kind: type[Size | Rate | Duration | Share], text: str) -> None:
     assert str(kind.parse(text)) == text
     assert f"{kind.parse(text)}" == text
 
@@ -98,11 +102,14 @@ def test_about_is_for_the_eye() -> None:
         (Rate, "inf", "'inf' is not a rate; expected e.g. '10 Mbit/s' or '4 MiB/s'"),
         (Rate, "1e308 TB/s", "'1e308 TB/s' is too large; expected less than 1e308"),
         (Duration, "", "'' is not a duration; expected e.g. '20 ms' or '1 h'"),
+        (Share, "two%", "'two%' is not a share; expected e.g. '2%' or '0.02'"),
+        (Share, "101%", "'101%' is more than the whole; expected a share up to 100%"),
+        (Share, "-1%", "'-1%' is not a share; expected e.g. '2%' or '0.02'"),
         (Duration, "1 week", "'1 week' is not a duration; expected e.g. '20 ms' or '1 h'"),
     ],
 )
 def test_refusals_say_what_was_expected(
-    kind: type[Size | Rate | Duration], text: str, line: str
+    kind: type[Size | Rate | Duration | Share], text: str, line: str
 ) -> None:
     with pytest.raises(QuantityError) as refusal:
         kind.parse(text)
@@ -114,3 +121,8 @@ def test_a_hostile_number_is_refused_before_it_is_computed() -> None:
         Size.parse("9" * 5000 + " B")
     with pytest.raises(QuantityError, match="is not a size"):
         Size.parse("1e999999999 B")
+
+
+def test_a_share_goes_with_or_without_its_sign() -> None:
+    assert Share.parse("2%") == Share.parse("0.02") == Share.parse(" 2 % ") == 0.02
+    assert str(Share(1 / 3)) == repr(1 / 3)

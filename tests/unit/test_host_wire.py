@@ -1,6 +1,7 @@
 """host.wire: what the two ends of a connection owe each other, counted."""
 
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from lab import Lab, RunLab
@@ -8,6 +9,7 @@ from recorders import pair
 
 from host.clock import InKernel
 from host.link import QUANTUM, LinkConfig
+from host.loss import MSS, padhye
 from host.shaping import Shaper
 from host.wire import ACCEPTOR, CONNECTOR, NO_LIMIT, WINDOW_MAX, WINDOW_MIN, Wire
 
@@ -15,10 +17,10 @@ from host.wire import ACCEPTOR, CONNECTOR, NO_LIMIT, WINDOW_MAX, WINDOW_MIN, Wir
 class Place:
     """A host as a wire sees it."""
 
-    raw = False
+    raw = is_cut = False
 
     def __init__(self, name: str, up: float, down: float, latency: float) -> None:
-        loop: Any = None
+        loop: Any = Mock(time=lambda: 0.0)
         self.name = name
         self.up = Shaper(LinkConfig(rate=up, latency=latency), loop)
         self.down = Shaper(LinkConfig(rate=down, latency=2 * latency), loop)
@@ -57,6 +59,31 @@ def test_the_window_covers_a_round_trip_at_the_slower_rate() -> None:
     assert between.window(CONNECTOR) == WINDOW_MIN + int(5e5 * between.round_trip())
     assert wire(a_latency=1.0, rate=1e8)[0].window(ACCEPTOR) == WINDOW_MAX
     assert wire(a_latency=1.0, rate=float("inf"))[0].window(ACCEPTOR) == WINDOW_MAX
+
+
+def test_a_path_that_loses_has_the_window_of_tcps_throughput() -> None:
+    between, _ = wire(a_latency=1.0, rate=float("inf"))
+    round_trip = between.round_trip()
+    link = between.hosts[0].up
+    for loss in (0.001, 0.01, 0.1):
+        link.change(LinkConfig(latency=1.0, loss=loss))
+        assert between.window(ACCEPTOR) == int(padhye(loss, round_trip) * round_trip)
+        assert between.window(CONNECTOR) == WINDOW_MAX
+    # Both links count, and a segment at least is under way.
+    link.change(LinkConfig(latency=1.0, loss=0.02))
+    between.hosts[1].down.change(LinkConfig(loss=0.05))
+    assert between.round_trip() == round_trip
+    throughput = padhye(1 - 0.98 * 0.95, round_trip)
+    assert between.window(ACCEPTOR) == int(throughput * round_trip)
+    link.change(LinkConfig(latency=1.0, loss=1.0))
+    assert between.window(ACCEPTOR) == MSS
+    # A window that the links ask for anyway, and a path without a round trip, stay as they were.
+    between.hosts[1].down.change(LinkConfig())
+    link.change(LinkConfig(latency=1.0, rate=1000, loss=1e-6))
+    assert between.window(ACCEPTOR) == WINDOW_MIN + int(1000 * between.round_trip())
+    between, _ = wire(rate=float("inf"))
+    between.hosts[0].up.change(LinkConfig(loss=0.1))
+    assert between.window(ACCEPTOR) == WINDOW_MIN
 
 
 def test_what_the_kernel_holds_is_counted_by_direction() -> None:
