@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from host.host import Host
 from p2p.config import PeerConfig
 from p2p.gossip import Address
@@ -17,8 +20,14 @@ class P2PBackend:
 
     name = "p2p"
 
-    def __init__(self, config: PeerConfig | None = None) -> None:
+    def __init__(
+        self,
+        config: PeerConfig | None = None,
+        on_piece: Callable[[Host, int], None] | None = None,
+    ) -> None:
+        """`on_piece` is told of every piece that has come to a host and is right, by its index."""
         self._config = config or PeerConfig()
+        self._on_piece = on_piece
         self._peers: list[Peer] = []
 
     def origin(self, host: Host) -> Peer:
@@ -39,6 +48,7 @@ class P2PBackend:
             there = [peer.node_address for peer in self._peers if peer.node_address]
             return [host.rng.choice(there)] if there else []
 
-        peer = Peer(host, self._config, way_in)
+        on_piece = None if self._on_piece is None else partial(self._on_piece, host)
+        peer = Peer(host, self._config, way_in, on_piece)
         self._peers.append(peer)
         return peer

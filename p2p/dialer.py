@@ -62,6 +62,7 @@ class Dialer:
         self._candidates: dict[Address, _Candidate] = {}
         self._banned: dict[Address, None] = {}
         self._calls: dict[asyncio.Task[None], Connection] = {}
+        self._retries: dict[asyncio.TimerHandle, None] = {}
 
     def learn(self, addresses: Iterable[Address]) -> None:
         """Remember where peers listen, in place of worse ones if need be, and call some of them."""
@@ -183,10 +184,21 @@ class Dialer:
             return
         wait = self._config.retry_s(self._host.up.rate, candidate.attempts)
         candidate.not_before = self._host.loop.time() + wait
-        self._host.loop.call_later(wait, self.dial)
+        self._dial_in(wait)
+
+    def _dial_in(self, delay: float) -> None:
+        def dial() -> None:
+            del self._retries[timer]
+            self.dial()
+
+        timer = self._host.loop.call_later(delay, dial)
+        self._retries[timer] = None
 
     def close(self) -> None:
         """Call nobody any more."""
         self._candidates.clear()
+        for timer in self._retries:
+            timer.cancel()
+        self._retries.clear()
         for call in list(self._calls):
             call.cancel()

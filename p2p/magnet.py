@@ -1,4 +1,7 @@
-"""Magnet links: a torrent by its infohash, peers that have it, files to select (BEP 9, BEP 53)."""
+"""Magnet links: a torrent by its infohash, peers that have it, files to select (BEP 9, BEP 53).
+
+Or a torrent that changes, by the key whose owner says which is the newest (BEP 46).
+"""
 
 import base64
 import ipaddress
@@ -6,6 +9,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, urlencode
 
+from p2p.dht.items import KEY_LENGTH, MAX_SALT
 from p2p.errors import MagnetError
 
 MAX_TEXT = 8 * 1024  # characters; the request line that web servers commonly accept
@@ -17,6 +21,7 @@ MAX_SELECTED = MAX_FILE + 1  # files; as many as can be selected once each
 _SCHEME = "magnet:?"
 _TOPIC = "urn:btih:"
 _TOPIC_V2 = "urn:btmh:"
+_KEY = "urn:btpk:"
 _RANGE = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", re.ASCII)
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _PEER = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:]+)):([0-9]{1,5})", re.ASCII)
@@ -68,12 +73,69 @@ class Magnet:
         return _SCHEME + urlencode(fields, safe=":[],", quote_via=quote)
 
 
+@dataclass(frozen=True)
+class UpdateMagnet:
+    """A link to whatever torrent is the newest of a publisher; `str()` gives the link.
+
+    Raises MagnetError on bad values.
+    """
+
+    key: bytes
+    """The publisher's public key, 32 bytes."""
+    salt: bytes = b""
+    """Tells the publisher's torrents apart, 64 bytes at most."""
+
+    def __post_init__(self) -> None:
+        if len(self.key) != KEY_LENGTH:
+            raise MagnetError(f"public key of {len(self.key)} bytes: expected {KEY_LENGTH}")
+        if len(self.salt) > MAX_SALT:
+            raise MagnetError(f"salt of {len(self.salt)} bytes: expected at most {MAX_SALT}")
+
+    def __str__(self) -> str:
+        salt = f"&s={self.salt.hex()}" if self.salt else ""
+        return f"{_SCHEME}xs={_KEY}{self.key.hex()}{salt}"
+
+
 def parse(text: str) -> Magnet:
-    """Read a magnet link. Raises MagnetError.
+    """Read a magnet link to a torrent. Raises MagnetError.
 
     Keys that are not understood are ignored, trackers (tr) and web seeds (ws) among them, and so
     is the BitTorrent v2 hash of a link that has both.
     """
+    link = parse_any(text)
+    if isinstance(link, UpdateMagnet):
+        raise MagnetError(f"expected the link of one torrent (xt={_TOPIC}...), found xs={_KEY}...")
+    return link
+
+
+def parse_update(text: str) -> UpdateMagnet:
+    """Read a magnet link to a torrent that changes. Raises MagnetError."""
+    link = parse_any(text)
+    if isinstance(link, Magnet):
+        raise MagnetError(f"expected the link of a publisher (xs={_KEY}...), found a torrent's")
+    return link
+
+
+def parse_any(text: str) -> Magnet | UpdateMagnet:
+    """Read a magnet link of either kind; one that names a torrent is a link to that torrent.
+
+    Raises MagnetError, as `parse` does.
+    """
+    fields = _fields(text)
+    topics, sources = fields.get("xt", []), fields.get("xs", [])
+    keys = {source for source in sources if source.lower().startswith(_KEY)}
+    if keys and not topics:
+        return UpdateMagnet(_only_key(keys), _hex("s", fields.get("s", [""])[0]))
+    return Magnet(
+        infohash=_only_infohash(topics),
+        name=fields.get("dn", [None])[0],
+        length=_length(fields["xl"][0]) if "xl" in fields else None,
+        peers=tuple(map(_peer, fields.get("x.pe", ()))),
+        select=tuple(_range(part) for text in fields.get("so", ()) for part in text.split(",")),
+    )
+
+
+def _fields(text: str) -> dict[str, list[str]]:
     if len(text) > MAX_TEXT:
         raise MagnetError(f"magnet link of {len(text)} characters: expected at most {MAX_TEXT}")
     try:
@@ -86,13 +148,20 @@ def parse(text: str) -> Magnet:
     fields: dict[str, list[str]] = {}
     for key, value in parse_qsl(text[len(_SCHEME) :]):
         fields.setdefault(key, []).append(value)
-    return Magnet(
-        infohash=_only_infohash(fields.get("xt", [])),
-        name=fields.get("dn", [None])[0],
-        length=_length(fields["xl"][0]) if "xl" in fields else None,
-        peers=tuple(map(_peer, fields.get("x.pe", ()))),
-        select=tuple(_range(part) for text in fields.get("so", ()) for part in text.split(",")),
-    )
+    return fields
+
+
+def _only_key(sources: set[str]) -> bytes:
+    found = {_hex("xs", source[len(_KEY) :]) for source in sources}
+    if len(found) != 1:
+        raise MagnetError(f"expected one public key (xs={_KEY}...), found {len(found)}")
+    return found.pop()
+
+
+def _hex(name: str, digits: str) -> bytes:
+    if not re.fullmatch("([0-9A-Fa-f]{2})*", digits):
+        raise MagnetError(f"{name}: expected pairs of hex digits, found {digits[:80]!r}")
+    return bytes.fromhex(digits)
 
 
 def _only_infohash(topics: list[str]) -> bytes:

@@ -1,13 +1,15 @@
 """A BitTorrent peer: server and client at once, the same program on every host.
 
 It listens, keeps its torrents, and looks for others that have them: in links (BEP 9), in the DHT
-(BEP 5), and by what its peers tell it (BEP 11).
+(BEP 5), and by what its peers tell it (BEP 11).  Of torrents that change it finds the newest
+version (BEP 46).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+import errno
+from collections.abc import AsyncGenerator, Callable, Iterable
 from pathlib import Path
 from threading import Event
 
@@ -17,14 +19,16 @@ from p2p import magnet
 from p2p.config import PeerConfig
 from p2p.connection import Connection
 from p2p.dht import FLOOD_LIMIT, DhtConfig, DhtNode
-from p2p.dialer import Dialer
+from p2p.dht.items import public_key
 from p2p.disk.store import Store, describe
-from p2p.errors import CorruptError, NotFoundError, P2PError
+from p2p.errors import CorruptError, P2PError
 from p2p.gossip import Address
-from p2p.magnet import Magnet
+from p2p.magnet import Magnet, UpdateMagnet
 from p2p.metainfo import Metainfo
 from p2p.reception import Reception
+from p2p.search import Search
 from p2p.swarm import Select, Swarm
+from p2p.updates import CHECK_S, Follower, Publisher, Update, follow
 from p2p.upload import Upload
 
 CLOSED = "the peer was closed"
@@ -41,24 +45,29 @@ class Peer:
         host: Host,
         config: PeerConfig,
         ways_in: Callable[[], Iterable[Address]] = tuple,
+        on_piece: Callable[[int], None] | None = None,
     ) -> None:
-        """`ways_in` gives the DHT nodes to begin with, when the peer starts."""
+        """`ways_in` gives the DHT nodes to begin with, when the peer starts.
+
+        `on_piece` is told the index of every piece that has come and is right.
+        """
         self._host = host
         self._config = config
         self._ways_in = ways_in
+        self._on_piece = on_piece
         self._upload = Upload(host, config)
         self._swarms: dict[bytes, Swarm] = {}
-        self._dialers: dict[bytes, Dialer] = {}
-        self._seeking: dict[bytes, asyncio.Task[None]] = {}
+        self._searches: dict[bytes, Search] = {}
         peer_id = PEER_ID_PREFIX + host.rng.randbytes(12)
         self._reception = Reception(
             host, config, peer_id, self._upload, find=self._find, left=self._left
         )
         self._listener: Listener | None = None
         self._node: DhtNode | None = None
+        self._publisher: Publisher | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
-        self._closed = False
+        self._ended: asyncio.Future[None] = host.loop.create_future()  # done when it is closed
 
     # ---- the node's contract
 
@@ -71,12 +80,15 @@ class Peer:
             store = Store.seed(metainfo, path.parent)
             swarm = await self._swarm(metainfo.infohash, path.parent, None)
             swarm.offer(metainfo, store, superseed=True)
-            self._seek(swarm)
+            self._searches[swarm.infohash].begin()
         return str(self.magnet(swarm))
 
     async def fetch(self, link: str, directory: Path) -> Path:
         """Fetch what a magnet link names into the directory, verified; returns its path."""
-        swarm = await self.get(magnet.parse(link), directory)
+        wanted = magnet.parse_any(link)
+        if isinstance(wanted, UpdateMagnet):
+            wanted = Magnet((await self.newest(link)).infohash)
+        swarm = await self.get(wanted, directory)
         return await asyncio.shield(swarm.done)
 
     def holdings(self) -> dict[str, tuple[int, int]]:
@@ -88,13 +100,23 @@ class Peer:
                 found[swarm.metainfo.name] = (progress.bytes_here, progress.bytes_wanted)
         return found
 
+    def pieces(self) -> dict[str, int]:
+        """The number of pieces of every torrent whose metainfo is here."""
+        known = [swarm.metainfo for swarm in self._swarms.values()]
+        return {metainfo.name: metainfo.piece_count for metainfo in known if metainfo is not None}
+
     async def close(self) -> None:
         """Leave every swarm; who is about to join one is refused."""
-        self._closed = True
+        if not self._ended.done():
+            self._ended.set_result(None)
+        if self._publisher is not None:
+            self._publisher.close()
         if self._ticking is not None:
             self._ticking.cancel()
-        for swarm in list(self._swarms.values()):
-            await self._leave(swarm)
+        there = [(self._searches[infohash], self._swarms[infohash]) for infohash in self._swarms]
+        for search, swarm in there:
+            await search.close()
+            await swarm.close()
         self._reception.close()
         if self._listener is not None:
             self._listener.close()
@@ -104,26 +126,37 @@ class Peer:
     # ---- the same, step by step
 
     async def start(self) -> None:
-        """Listen for peers and DHT nodes at the same number; OSError when the port is taken."""
+        """Listen for peers and DHT nodes at the same number.
+
+        OSError when the port is taken, P2PError when the host is down.
+        """
         async with self._starting:
             if self._listener is not None:
                 return
-            listener = await self._host.listen(self._reception.called, self._config.port)
-            if self._config.dht:
-                sharers = self._host.network.sharers()
-                node = DhtNode(self._host, DhtConfig(flood_limit=FLOOD_LIMIT * sharers))
-                try:
-                    await node.start(listener.port)
-                except BaseException:
-                    listener.close()
-                    raise
-                node.meet(self._ways_in())
-                self._node, self._reception.node_port = node, node.address[1]
-            self._listener = listener
-            if self._closed:  # meanwhile, and what was opened since is to be closed again
-                await self.close()
-                raise P2PError(CLOSED)
-            self._ticking = self._host.spawn(self._tick(), "ticks")
+            try:
+                await self._open()
+            except OSError as error:
+                if error.errno == errno.ENETDOWN:
+                    raise P2PError("the host is down") from None
+                raise
+
+    async def _open(self) -> None:
+        listener = await self._host.listen(self._reception.called, self._config.port)
+        if self._config.dht:
+            sharers = self._host.network.sharers()
+            node = DhtNode(self._host, DhtConfig(flood_limit=FLOOD_LIMIT * sharers))
+            try:
+                await node.start(listener.port)
+            except BaseException:
+                listener.close()
+                raise
+            node.meet(self._ways_in())
+            self._node, self._reception.node_port = node, node.address[1]
+        self._listener = listener
+        if self._ended.done():  # meanwhile, and what was opened since is to be closed again
+            await self.close()
+            raise P2PError(CLOSED)
+        self._ticking = self._host.spawn(self._tick(), "ticks")
 
     @property
     def address(self) -> Address:
@@ -133,8 +166,8 @@ class Peer:
 
     @property
     def node_address(self) -> Address | None:
-        """Where our DHT node answers, if there is one and it has started."""
-        return None if self._node is None else self._node.address
+        """Where our DHT node answers, if there is one, it has started and is not closed."""
+        return None if self._node is None or self._ended.done() else self._node.address
 
     async def seed(self, metainfo: Metainfo, directory: Path, *, verified: bool = False) -> Swarm:
         """Offer files that lie whole under `directory`, hashed first unless they were just now.
@@ -150,7 +183,7 @@ class Peer:
             stopped.set()
         swarm = await self._swarm(metainfo.infohash, directory, None)
         swarm.offer(metainfo, store, superseed=False)
-        self._seek(swarm)
+        self._searches[swarm.infohash].begin()
         return swarm
 
     async def get(
@@ -170,7 +203,7 @@ class Peer:
         elif swarm.directory != directory:
             raise P2PError(f"{wanted.infohash.hex()} is in {swarm.directory} already")
         named = wanted.peers if isinstance(wanted, Magnet) else ()
-        self._seek(swarm)
+        self._searches[swarm.infohash].begin()
         self._learned_peers(swarm, [*named, *peers])
         return swarm
 
@@ -182,13 +215,62 @@ class Peer:
             return Magnet(swarm.infohash, peers=own)
         return Magnet(metainfo.infohash, metainfo.name, metainfo.length, own)
 
+    # ---- torrents that change
+
+    async def publish_update(self, secret: bytes, infohash: bytes, salt: bytes = b"") -> str:
+        """Say that a torrent is the newest of a key's owner, and keep the DHT saying so (BEP 46).
+
+        `secret` is an Ed25519 key of 32 bytes.  Returns the link to follow, the same for every
+        version.  Raises MagnetError for a salt of over 64 bytes, P2PError without DHT.
+        """
+        link = UpdateMagnet(public_key(secret), salt)
+        node = await self._dht()
+        if self._publisher is None:
+            self._publisher = Publisher(self._host, node)
+        await self._publisher.publish(secret, infohash, salt)
+        return str(link)
+
+    async def newest(self, link: str) -> Update:
+        """The newest version behind a link. Raises NotFoundError, MagnetError, P2PError."""
+        follower = await self.follower(link)
+        return await follower.first(self._config.lonely_s(self._host.up.rate))
+
+    def follow(
+        self, link: str, directory: Path, every_s: float = CHECK_S
+    ) -> AsyncGenerator[Path, None]:
+        """Fetch every version that is the newest when looked for, `every_s` seconds apart.
+
+        Gives the paths of those that are whole, below `directory` in folders named by number; see
+        `p2p.updates.follow`.
+        """
+        return follow(self, link, directory, every_s)
+
+    async def follower(self, link: str) -> Follower:
+        """Who knows the newest version behind a link. Raises MagnetError, P2PError."""
+        wanted = magnet.parse_update(link)
+        return Follower(self._host, await self._dht(), wanted, self._ended)
+
+    async def leave(self, swarm: Swarm) -> None:
+        """Neither fetch nor give a torrent any more; its files stay."""
+        if self._swarms.get(swarm.infohash) is swarm:
+            search = self._searches.pop(swarm.infohash)
+            del self._swarms[swarm.infohash]
+            await search.close()
+            await swarm.close()
+
+    async def _dht(self) -> DhtNode:
+        await self.start()
+        if self._node is None:
+            raise P2PError("torrents that change are found in the DHT, which is off here")
+        return self._node
+
     # ---- swarms
 
     async def _swarm(self, infohash: bytes, directory: Path, select: Select | None) -> Swarm:
         """A new swarm, in place of one that came to nothing."""
         if infohash in self._swarms:
-            await self._leave(self._swarms[infohash])
-        if self._closed:
+            await self.leave(self._swarms[infohash])
+        if self._ended.done():
             raise P2PError(CLOSED)
         swarm = Swarm(
             self._host,
@@ -201,26 +283,13 @@ class Peer:
             learned_peers=self._learned_peers,
             met_node=self._met_node,
             flush_later=self._reception.flush_later,
+            on_piece=self._on_piece,
         )
         self._swarms[infohash] = swarm
-        self._dialers[infohash] = Dialer(
-            self._host,
-            self._config,
-            own=self.address,
-            new=lambda: self._reception.calling(swarm),
-            full=lambda: not swarm.seeks or self._reception.full,
-            connected=lambda: {mate.listens_at for mate in swarm.mates()},
-            gave_up=lambda: self.give_up_if_alone(swarm),
-            eager=lambda: swarm.superseeding,
+        self._searches[infohash] = Search(
+            self._host, self._config, swarm, self._reception, self._node, own=self.address
         )
         return swarm
-
-    async def _leave(self, swarm: Swarm) -> None:
-        if seeking := self._seeking.pop(swarm.infohash, None):
-            seeking.cancel()
-            await asyncio.wait([seeking])
-        self._dialers[swarm.infohash].close()
-        await swarm.close()
 
     def _find(self, infohash: bytes) -> Swarm | None:
         swarm = self._swarms.get(infohash)
@@ -234,7 +303,7 @@ class Peer:
             self._upload.rechoke()
             for infohash, swarm in self._swarms.items():
                 swarm.tend(self._config.snub_s(rate), self._config.greeting_s(rate))
-                self._dialers[infohash].dial()
+                self._searches[infohash].dial()
                 for mate in swarm.mates():
                     swarm.gossip(mate)
                 self.give_up_if_alone(swarm)
@@ -243,57 +312,21 @@ class Peer:
     # ---- who else is there
 
     def _learned_peers(self, swarm: Swarm, addresses: Iterable[Address]) -> None:
-        if swarm.seeks:
-            self._dialers[swarm.infohash].learn(addresses)
+        if search := self._searches.get(swarm.infohash):
+            search.learn(addresses)
 
     def _met_node(self, address: Address) -> None:
         if self._node is not None:
             self._node.meet([address])
 
-    def _seek(self, swarm: Swarm) -> None:
-        """Look for the torrent's peers in the DHT from now on, and be found there."""
-        if self._node is not None and not swarm.private and swarm.infohash not in self._seeking:
-            seeking = self._host.spawn(self._search(self._node, swarm), "looks for peers")
-            self._seeking[swarm.infohash] = seeking
-
-    async def _search(self, node: DhtNode, swarm: Swarm) -> None:
-        searches, known, rate = 0, 0, self._host.up.rate
-        dialer, config = self._dialers[swarm.infohash], self._config
-        while swarm.trouble is None and not swarm.private:
-            await node.search(
-                swarm.infohash,
-                announce=self.address[1],
-                found=lambda addresses: self._learned_peers(swarm, addresses),
-            )
-            searches += 1
-            self.give_up_if_alone(swarm)
-            few = swarm.seeks and sum(1 for _ in swarm.mates()) < config.enough
-            # Where three searches have found the same few, there are no others.
-            again = few and (searches < 3 or dialer.known != known)
-            known = dialer.known
-            await asyncio.sleep(
-                config.search_s(rate, searches) if again else config.announce_s(rate)
-            )
-
     def give_up_if_alone(self, swarm: Swarm) -> None:
         """A fetch fails when nobody was there for so long, or nobody can be found."""
-        checking = swarm.metainfo is not None and swarm.download is None
-        if swarm.done.done() or checking or any(True for _ in swarm.mates()):
-            return
-        left_s = swarm.lonely_since + self._config.lonely_s(self._host.up.rate)
-        left_s -= self._host.loop.time()
-        hopeless = self._node is None or not self._node.knows_somebody
-        if left_s <= 0 or (hopeless and self._dialers[swarm.infohash].exhausted):
-            swarm.failed(NotFoundError("no peer that has the file can be reached"))
+        if search := self._searches.get(swarm.infohash):
+            search.give_up_if_alone()
 
     def _left(self, connection: Connection, swarm: Swarm) -> None:
-        if connection.called is not None and swarm.infohash in self._dialers:
-            self._dialers[swarm.infohash].hung_up(
-                connection.called,
-                answered=connection.peer_id != b"",
-                useful=connection.joined and connection.pieces > 0,
-                banned=swarm.bans(connection),
-            )
+        if search := self._searches.get(swarm.infohash):
+            search.hung_up(connection)
 
 
 def _whole(metainfo: Metainfo, directory: Path, verified: bool, stopped: Event) -> Store:

@@ -47,6 +47,7 @@ class Swarm:
         learned_peers: Callable[[Swarm, Iterable[Address]], None],
         met_node: Callable[[Address], None],
         flush_later: Callable[[Connection], None],
+        on_piece: Callable[[int], None] | None,
     ) -> None:
         self._host = host
         self.infohash = infohash
@@ -55,6 +56,7 @@ class Swarm:
         self._select = select
         self._learned_peers = learned_peers
         self._flush_later = flush_later
+        self._on_piece = on_piece
         self._peers: dict[Connection, None] = {}
         self._banned: dict[tuple[str, bytes], None] = {}
         self._exchange = Exchange(
@@ -282,6 +284,8 @@ class Swarm:
 
     def have(self, index: int) -> None:
         """Tell those who lack the piece now, and the others, who only count, by the way."""
+        if self._on_piece is not None:
+            self._on_piece(index)
         message = wire.encode_have(index)
         for peer in self._peers:
             if peer.has and peer.has[index]:

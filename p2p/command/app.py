@@ -10,20 +10,23 @@ from host.program.execution import CORRUPT, DISK, FAILED, NOT_FOUND, USAGE, exec
 from host.program.options import AsJson, DownLimit, Quiet, UpLimit, option
 from host.program.session import run
 from host.quantities import Duration, Size
-from p2p.command import arguments, session
+from p2p.command import arguments, keys, session
 from p2p.command.arguments import LinkSelection, Selection
 from p2p.command.options import (
     Bootstrap,
     Chosen,
+    Follow,
     ListenAt,
     NoDht,
     Peers,
     SeedRatio,
     Source,
+    UpdateKey,
     Wanted,
     access_of,
 )
 from p2p.command.program import P2P
+from p2p.command.session import Access
 from p2p.command.show import lines, record
 from p2p.command.status import Output, output
 from p2p.command.torrents import (
@@ -43,7 +46,7 @@ from p2p.errors import (
     NotFoundError,
     P2PError,
 )
-from p2p.magnet import Magnet
+from p2p.magnet import Magnet, UpdateMagnet
 from p2p.metainfo import Metainfo
 
 CODES: dict[type[Exception], int] = {
@@ -142,6 +145,7 @@ def share(
         ),
     ] = None,
     seed_ratio: SeedRatio = None,
+    update_key: UpdateKey = None,
     up_limit: UpLimit = None,
     down_limit: DownLimit = None,
     listen: ListenAt = None,
@@ -154,9 +158,12 @@ def share(
 
     The link is printed once others can come; it names this computer unless --listen 0.0.0.0 leaves
     open by which address.  Sharing ends with Ctrl-C, or by --seed-ratio; either is exit code 0.
-    With --json the first object is {"event": "sharing", "magnet", "infohash", "name", "bytes",
-    "address"}.
+    With --json the first object is {"event": "sharing", "magnet", "updates", "infohash", "name",
+    "bytes", "address"}.  With --update-key the link is that of all versions, "updates" in JSON.
     """
+    if update_key is not None and no_dht:
+        raise ArgumentError("--update-key needs the DHT, which --no-dht turns off")
+    secret = None if update_key is None else keys.read_or_make(update_key)
     access = access_of(up_limit, down_limit, listen, dht_bootstrap, no_dht)
     with output(as_json=as_json, quiet=quiet) as out:
         described_here = source.suffix != ".torrent"
@@ -167,7 +174,19 @@ def share(
         else:
             source = existing(source)
             metainfo, folder = described(source, None, out.hashing), source.parent
-        run(session.share(metainfo, folder, access, out, verified=described_here, ratio=seed_ratio))
+        if secret is not None and metainfo.private:
+            raise ArgumentError(f"--update-key: {source} is private, and the DHT is not (BEP 27)")
+        run(
+            session.share(
+                metainfo,
+                folder,
+                access,
+                out,
+                verified=described_here,
+                ratio=seed_ratio,
+                update_key=secret,
+            )
+        )
 
 
 @app.command(epilog=f"{PROGRESS}\n\n{EXIT_CODES}")
@@ -184,6 +203,7 @@ def get(
     ] = Path(),
     select: Chosen = None,
     seed: Annotated[bool, typer.Option("--seed", help="Then share it until Ctrl-C.")] = False,
+    follow: Follow = False,
     seed_ratio: SeedRatio = None,
     patience: Annotated[
         Duration | None,
@@ -202,11 +222,17 @@ def get(
 
     Every piece is verified, and the same command again resumes what was interrupted.  It ends when
     all is here, unless --seed or --seed-ratio ask it to share on.  With --json there comes
-    {"event": "done", "path", "infohash", "bytes", "received"}.
+    {"event": "done", "path", "infohash", "bytes", "received"}; with --follow for every version
+    {"event": "done", "path", "version"}.
     """
     access = access_of(up_limit, down_limit, listen, dht_bootstrap, no_dht, patience)
     found = read(wanted)
+    if no_dht and isinstance(found, UpdateMagnet):
+        raise ArgumentError("a publisher's link needs the DHT, which --no-dht turns off")
     selection = _selection(select, found)
+    if follow:
+        _follow(found, into, access, as_json, quiet, other=selection or peer or seed or seed_ratio)
+        return
     if selection is not None and isinstance(found, Metainfo):
         selection(found)  # what is wrong with it is said before anything is made
     into.mkdir(parents=True, exist_ok=True)
@@ -225,8 +251,25 @@ def get(
         )
 
 
+def _follow(
+    wanted: Magnet | UpdateMagnet | Metainfo,
+    into: Path,
+    access: Access,
+    as_json: bool,
+    quiet: bool,
+    other: object,
+) -> None:
+    if not isinstance(wanted, UpdateMagnet):
+        raise ArgumentError("--follow is for the link of a publisher (xs=urn:btpk:...)")
+    if other:
+        raise ArgumentError("--follow excludes --select, --peer, --seed and --seed-ratio")
+    into.mkdir(parents=True, exist_ok=True)
+    with output(as_json=as_json, quiet=quiet) as out:
+        run(session.follow(wanted, into, access, out))
+
+
 def _selection(
-    words: list[str] | None, wanted: Magnet | Metainfo
+    words: list[str] | None, wanted: Magnet | UpdateMagnet | Metainfo
 ) -> Selection | LinkSelection | None:
     """What the user chooses, or else the link; None for all files."""
     if words:

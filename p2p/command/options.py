@@ -50,6 +50,23 @@ SeedRatio = Annotated[
         "seed-ratio", "R", "Share on until R times the size was sent, as in aria2.", arguments.ratio
     ),
 ]
+Follow = Annotated[
+    bool,
+    typer.Option(
+        "--follow",
+        help="For a publisher's link: get each new version into a folder named by its number, "
+        "and share it, until Ctrl-C.",
+    ),
+]
+UpdateKey = Annotated[
+    Path | None,
+    typer.Option(
+        "--update-key",
+        metavar="FILE",
+        help="Say in the DHT that this is the newest version of what the key in FILE stands for, "
+        "which is made if it is not there. The link is then the same for every version (BEP 46).",
+    ),
+]
 
 
 def access_of(

@@ -17,7 +17,7 @@ from p2p.command.status import Output
 from p2p.config import PeerConfig
 from p2p.errors import NotFoundError
 from p2p.gossip import Address
-from p2p.magnet import Magnet
+from p2p.magnet import Magnet, UpdateMagnet
 from p2p.metainfo import Metainfo
 from p2p.peer import Peer
 from p2p.swarm import Swarm
@@ -58,18 +58,24 @@ async def share(
     *,
     verified: bool,
     ratio: float | None = None,
+    update_key: bytes | None = None,
 ) -> None:
     """Serve what lies under `directory`, hashed first unless `verified`, until `ratio` or a signal.
 
+    With `update_key`, a secret key of 32 bytes, it is its owner's newest torrent (BEP 46).
     Raises CorruptError, NotFoundError, DiskError, ArgumentError.
     """
     async with _joined(access, directory, output) as peer:
         swarm = await peer.seed(metainfo, directory, verified=verified)
         link = str(peer.magnet(swarm))
+        updates = None
+        if update_key is not None:
+            updates = await peer.publish_update(update_key, metainfo.infohash)
         output.result(
-            link,
+            updates or link,
             "sharing",
             magnet=link,
+            updates=updates,
             infohash=metainfo.infohash.hex(),
             name=metainfo.name,
             bytes=metainfo.length,
@@ -79,7 +85,7 @@ async def share(
 
 
 async def get(
-    wanted: Magnet | Metainfo,
+    wanted: Magnet | UpdateMagnet | Metainfo,
     directory: Path,
     access: Access,
     output: Output,
@@ -95,6 +101,8 @@ async def get(
     """
     async with _joined(access, directory, output) as peer:
         known = await _numeric(peers, access.listen, output)
+        if isinstance(wanted, UpdateMagnet):
+            wanted = Magnet((await peer.newest(str(wanted))).infohash)
         if isinstance(wanted, Magnet):
             known += await _numeric(wanted.peers, access.listen, output, strict=False)
             wanted = replace(wanted, peers=())
@@ -111,6 +119,17 @@ async def get(
         )
         if seed or ratio is not None:
             await _serve(swarm, output, ratio)
+
+
+async def follow(link: UpdateMagnet, directory: Path, access: Access, output: Output) -> None:
+    """Fetch every version into a folder of its own below `directory`, and share it, until a signal.
+
+    Raises CorruptError, DiskError, ArgumentError.
+    """
+    async with _joined(access, directory, output) as peer:
+        with until_signal():
+            async for path in peer.follow(str(link), directory):
+                output.result(str(path), "done", path=str(path), version=int(path.parent.name))
 
 
 @asynccontextmanager

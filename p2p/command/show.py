@@ -6,7 +6,7 @@ from typing import Any
 
 from host.program.program import printable
 from host.quantities import Size
-from p2p.magnet import Magnet
+from p2p.magnet import Magnet, UpdateMagnet
 from p2p.metainfo import Metainfo
 
 
@@ -15,8 +15,10 @@ def link(metainfo: Metainfo) -> Magnet:
     return Magnet(metainfo.infohash, metainfo.name, metainfo.length)
 
 
-def record(wanted: Magnet | Metainfo) -> dict[str, Any]:
+def record(wanted: Magnet | UpdateMagnet | Metainfo) -> dict[str, Any]:
     """The same as `lines`, with sizes in bytes; what is not known is null."""
+    if isinstance(wanted, UpdateMagnet):
+        return {"key": wanted.key.hex(), "salt": wanted.salt.hex(), "magnet": str(wanted)}
     if isinstance(wanted, Magnet):
         return {
             "name": wanted.name,
@@ -40,9 +42,11 @@ def record(wanted: Magnet | Metainfo) -> dict[str, Any]:
     }
 
 
-def lines(wanted: Magnet | Metainfo) -> list[str]:
+def lines(wanted: Magnet | UpdateMagnet | Metainfo) -> list[str]:
     """What a torrent or a magnet link says, a line each; the files numbered for --select."""
     shown = record(wanted)
+    if isinstance(wanted, UpdateMagnet):
+        return [f"{title:<9} {value}" for title, value in shown.items() if value]
     rows = [("name", shown["name"] or "not in the link"), ("infohash", shown["infohash"])]
     length = shown["bytes"]
     rows.append(("size", "not in the link" if length is None else _size(length)))

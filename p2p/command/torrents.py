@@ -10,17 +10,17 @@ from host.program.arguments import ArgumentError
 from p2p import magnet
 from p2p.disk.store import describe
 from p2p.errors import DiskError, MetainfoError, NotFoundError
-from p2p.magnet import Magnet
+from p2p.magnet import Magnet, UpdateMagnet
 from p2p.metainfo import MAX_TORRENT, Metainfo
 
 
-def read(text: str) -> Magnet | Metainfo:
-    """What a word names: a magnet link, or the torrent file of that path.
+def read(text: str) -> Magnet | UpdateMagnet | Metainfo:
+    """What a word names: a magnet link of either kind, or the torrent file of that path.
 
     Raises MagnetError, NotFoundError, ArgumentError for a folder, MetainfoError, OSError.
     """
     if text.strip().lower().startswith("magnet:"):
-        return magnet.parse(text)
+        return magnet.parse_any(text)
     return read_torrent(Path(text))
 
 

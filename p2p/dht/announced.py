@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 
-from p2p.dht.krpc import Address
+from p2p.dht.messages import Address
 
 MAX_TORRENTS = 2000  # libtorrent, dht_settings.max_torrents
 MAX_PEERS = 500  # of one torrent; libtorrent, dht_settings.max_peers

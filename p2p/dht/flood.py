@@ -7,7 +7,7 @@ Pure: `now` is in seconds on a clock that never goes back.
 
 from __future__ import annotations
 
-from p2p.dht.krpc import Address
+from p2p.dht.messages import Address
 
 MAX_ADDRESSES = 4096
 """Addresses kept in mind by each of the two, about 1 MB; the one that came first is forgotten."""

@@ -1,4 +1,4 @@
-"""KRPC, the messages between DHT nodes: what they hold and how they are written (BEP 5, BEP 43).
+"""KRPC: how the messages between DHT nodes are written and read (BEP 5, BEP 43, BEP 44).
 
 Whatever a datagram holds, `decode` gives a message or raises KrpcError, in time linear in its size.
 IPv6 (BEP 32) is not spoken: `want`, `nodes6` and long values are skipped, as are keys not known.
@@ -8,19 +8,33 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from ipaddress import IPv4Address
-from typing import NamedTuple, TypeAlias
 
 from p2p.bencode import Encodable, Value
 from p2p.bencode import decode as decode_value
 from p2p.bencode import encode as encode_value
+from p2p.dht.items import KEY_LENGTH, MAX_SEQ, SIGNATURE_LENGTH, Immutable, Item, Mutable
+from p2p.dht.messages import (
+    ID_LENGTH,
+    METHOD_UNKNOWN,
+    PROTOCOL,
+    Address,
+    AnnouncePeer,
+    Contact,
+    Failure,
+    FindNode,
+    Get,
+    GetPeers,
+    Message,
+    Ping,
+    Put,
+    Query,
+    Question,
+    Reply,
+)
 from p2p.errors import BencodeError, KrpcError
 
-Address: TypeAlias = tuple[str, int]
-
-ID_LENGTH = 20
-"""Bytes of a node's id and of an infohash (BEP 5)."""
 MAX_PACKET = 1500  # bytes; libtorrent reads datagrams into a buffer of this size, an Ethernet's MTU
 MAX_REPLY = 1400  # bytes; fits an Ethernet's 1,500 with the headers of any tunnel
 MAX_TRANSACTION = 32  # bytes; BEP 5 says that two do, clients send up to 8
@@ -29,89 +43,9 @@ MAX_NODES = 16  # read from one reply; BEP 5 sends 8, some clients 16
 MAX_VALUES = 100  # read from one reply; libtorrent sends no more (max_peers_reply)
 MAX_ERROR_TEXT = 200  # bytes kept of a text that only people read
 
-GENERIC, SERVER, PROTOCOL, METHOD_UNKNOWN = 201, 202, 203, 204
-"""The error codes of BEP 5."""
-
 NODE_SIZE = 26
 """Bytes of a node in compact form: its id, IPv4 address and port."""
 _PORT = struct.Struct(">H")
-
-
-class Contact(NamedTuple):
-    """A node by its id and the address that it is said to have."""
-
-    id: bytes
-    address: Address
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """Are you there?"""
-
-    sender: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class FindNode:
-    """Which nodes that you know are closest to `target`?"""
-
-    sender: bytes
-    target: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class GetPeers:
-    """Which peers have this torrent, or which nodes are closest to it?"""
-
-    sender: bytes
-    infohash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class AnnouncePeer:
-    """The sender's host has this torrent, at TCP `port` or at the port that this came from."""
-
-    sender: bytes
-    infohash: bytes
-    port: int
-    token: bytes
-    implied_port: bool = False
-
-
-Question: TypeAlias = Ping | FindNode | GetPeers | AnnouncePeer
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A question on its way, with the id by which the answer will be known."""
-
-    transaction: bytes
-    question: Question
-    read_only: bool = False
-    """The sender answers no questions and belongs in no table (BEP 43)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer, to whichever question."""
-
-    transaction: bytes
-    sender: bytes
-    nodes: tuple[Contact, ...] = ()
-    values: tuple[Address, ...] = ()
-    token: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """An answer that says why there is none."""
-
-    transaction: bytes
-    code: int
-    text: str
-
-
-Message: TypeAlias = Query | Reply | Failure
 
 
 class QueryError(KrpcError):
@@ -143,18 +77,32 @@ def encode(message: Message) -> bytes:
             fields |= {"y": "q", "q": method, "a": arguments}
             if read_only:
                 fields["ro"] = 1
-        case Reply(_, sender, nodes, values, token):
-            answer: dict[str, Encodable] = {"id": sender}
-            if nodes:
-                answer["nodes"] = b"".join(node.id + _pack(node.address) for node in nodes)
-            if values:
-                answer["values"] = [_pack(value) for value in values]
-            if token is not None:
-                answer["token"] = token
-            fields |= {"y": "r", "r": answer}
+        case Reply():
+            fields |= {"y": "r", "r": _answered(message)}
         case Failure(_, code, text):
             fields |= {"y": "e", "e": [code, text]}
     return encode_value(fields)
+
+
+def _answered(reply: Reply) -> dict[str, Encodable]:
+    answer: dict[str, Encodable] = {"id": reply.sender}
+    if reply.nodes:
+        answer["nodes"] = b"".join(node.id + _pack(node.address) for node in reply.nodes)
+    if reply.values:
+        answer["values"] = [_pack(value) for value in reply.values]
+    if reply.token is not None:
+        answer["token"] = reply.token
+    if reply.seq is not None:
+        answer["seq"] = reply.seq
+    return answer if reply.item is None else answer | _signed(reply.item)
+
+
+def _signed(item: Item) -> dict[str, Encodable]:
+    """An item as it goes out, but for its salt."""
+    written: dict[str, Encodable] = {"v": decode_value(item.value)}
+    if isinstance(item, Mutable):
+        written |= {"k": item.key, "seq": item.seq, "sig": item.signature}
+    return written
 
 
 def _written(question: Question) -> tuple[str, dict[str, Encodable]]:
@@ -169,6 +117,12 @@ def _written(question: Question) -> tuple[str, dict[str, Encodable]]:
         case AnnouncePeer(_, infohash, port, token, implied_port):
             arguments |= {"info_hash": infohash, "port": port, "token": token}
             return "announce_peer", arguments | ({"implied_port": 1} if implied_port else {})
+        case Get(_, target, seq):
+            return "get", arguments | {"target": target} | ({} if seq is None else {"seq": seq})
+        case Put(_, token, item, cas):
+            arguments |= {"token": token} | _signed(item) | ({} if cas is None else {"cas": cas})
+            salt = item.salt if isinstance(item, Mutable) else b""
+            return "put", arguments | ({"salt": salt} if salt else {})
 
 
 def _pack(address: Address) -> bytes:
@@ -220,8 +174,14 @@ def _question(method: Value | None, arguments: dict[bytes, Value]) -> Question |
         return FindNode(_id(arguments, b"id"), _id(arguments, b"target"))
     if method == b"get_peers":
         return GetPeers(_id(arguments, b"id"), _id(arguments, b"info_hash"))
-    if method != b"announce_peer":
-        return None
+    if method == b"get":
+        return Get(_id(arguments, b"id"), _id(arguments, b"target"), _seq(arguments, b"seq"))
+    if method == b"put":
+        return _put(arguments)
+    return _announcement(arguments) if method == b"announce_peer" else None
+
+
+def _announcement(arguments: dict[bytes, Value]) -> AnnouncePeer:
     implied_port = arguments.get(b"implied_port", 0)
     port = arguments.get(b"port", 0 if implied_port else None)
     if not isinstance(implied_port, int) or not isinstance(port, int):
@@ -237,6 +197,32 @@ def _question(method: Value | None, arguments: dict[bytes, Value]) -> Question |
     )
 
 
+def _put(arguments: dict[bytes, Value]) -> Put:
+    item = _item(arguments)
+    if item is None:
+        raise KrpcError("KRPC: expected a value under v")
+    cas = None
+    if isinstance(item, Mutable):
+        cas = _seq(arguments, b"cas")
+        if b"salt" in arguments:
+            item = replace(item, salt=_string(arguments, b"salt", MAX_PACKET))
+    return Put(_id(arguments, b"id"), _string(arguments, b"token", MAX_TOKEN), item, cas)
+
+
+def _item(fields: dict[bytes, Value]) -> Item | None:
+    """The item in an answer or a question, None when it has none; a salt is not looked for."""
+    if b"v" not in fields:
+        return None
+    value = encode_value(fields[b"v"])  # as it came: a value has one encoding
+    if b"k" not in fields and b"sig" not in fields:
+        return Immutable(value)
+    seq = _seq(fields, b"seq")
+    if seq is None:
+        raise KrpcError("KRPC: expected a number under seq")
+    key = _exactly(fields, b"k", KEY_LENGTH)
+    return Mutable(key, seq, value, _exactly(fields, b"sig", SIGNATURE_LENGTH))
+
+
 def _reply(transaction: bytes, answer: dict[bytes, Value]) -> Reply:
     nodes = answer.get(b"nodes", b"")
     if not isinstance(nodes, bytes) or len(nodes) % NODE_SIZE:
@@ -245,6 +231,7 @@ def _reply(transaction: bytes, answer: dict[bytes, Value]) -> Reply:
     if not isinstance(values, list):
         raise KrpcError("KRPC: expected a list under values")
     token = _string(answer, b"token", MAX_TOKEN) if b"token" in answer else None
+    item = _item(answer)
     compact = [value for value in values if isinstance(value, bytes) and len(value) == 6]
     return Reply(
         transaction,
@@ -252,6 +239,8 @@ def _reply(transaction: bytes, answer: dict[bytes, Value]) -> Reply:
         tuple(_usable_nodes(nodes[: MAX_NODES * NODE_SIZE])),
         tuple(filter(usable, map(_unpack, compact[:MAX_VALUES]))),
         token,
+        item,
+        _seq(answer, b"seq"),
     )
 
 
@@ -282,9 +271,21 @@ def _dict(fields: dict[bytes, Value], key: bytes) -> dict[bytes, Value]:
 
 
 def _id(fields: dict[bytes, Value], key: bytes) -> bytes:
+    return _exactly(fields, key, ID_LENGTH)
+
+
+def _exactly(fields: dict[bytes, Value], key: bytes, length: int) -> bytes:
     value = fields.get(key)
-    if not isinstance(value, bytes) or len(value) != ID_LENGTH:
-        raise KrpcError(f"KRPC: expected {ID_LENGTH} bytes under {key.decode()}")
+    if not isinstance(value, bytes) or len(value) != length:
+        raise KrpcError(f"KRPC: expected {length} bytes under {key.decode()}")
+    return value
+
+
+def _seq(fields: dict[bytes, Value], key: bytes) -> int | None:
+    """The number of a version, None when there is none."""
+    value = fields.get(key)
+    if value is not None and not (isinstance(value, int) and 0 <= value <= MAX_SEQ):
+        raise KrpcError(f"KRPC: expected 0 to {MAX_SEQ} under {key.decode()}")
     return value
 
 

@@ -11,7 +11,7 @@ import enum
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from p2p.dht.krpc import Address, Contact, Reply
+from p2p.dht.messages import Address, Contact, Reply
 from p2p.dht.routing import K, distance
 
 ALPHA = 3

@@ -13,25 +13,25 @@ from host.datagram import DatagramEndpoint
 from host.host import Host
 from p2p.dht.answers import Answerer
 from p2p.dht.config import DhtConfig
+from p2p.dht.copies import Copies
 from p2p.dht.flood import MOST_GAIN, FloodGate
-from p2p.dht.krpc import (
+from p2p.dht.items import OLD, Immutable, Item, Mutable, target_of
+from p2p.dht.krpc import MAX_VALUES, QueryError, decode, encode, usable
+from p2p.dht.lookup import Lookup
+from p2p.dht.messages import (
     ID_LENGTH,
-    MAX_VALUES,
     Address,
     AnnouncePeer,
     Contact,
     FindNode,
+    Get,
     GetPeers,
     Ping,
+    Put,
     Query,
-    QueryError,
     Question,
     Reply,
-    decode,
-    encode,
-    usable,
 )
-from p2p.dht.lookup import Lookup
 from p2p.dht.questions import Questions
 from p2p.dht.routing import K, RoutingTable
 from p2p.errors import KrpcError
@@ -46,6 +46,7 @@ QUEUE = 1024
 """Datagrams that may wait: a whole class may start at once and ask the one node it knows."""
 
 Found = Callable[[Sequence[Address]], None]
+Heard = Callable[[Contact, Reply], None]
 
 
 class DhtNode:
@@ -139,13 +140,75 @@ class DhtNode:
         lookup = Lookup(infohash, self._id, self._seeds(infohash))
         # Who is new asks its way in for the torrent at once, and joins meanwhile.
         self._join_soon()
-        await self._look_up(lookup, GetPeers(self._id, infohash), tell)
+        question = GetPeers(self._id, infohash)
+        await self._look_up(lookup, question, lambda _, reply: tell(reply.values))
         if announce is not None:
             async with asyncio.TaskGroup() as group:
                 for contact, token in lookup.tokens():
-                    question = AnnouncePeer(self._id, infohash, announce, token)
-                    group.create_task(self._ask(contact, question))
+                    announcement = AnnouncePeer(self._id, infohash, announce, token)
+                    group.create_task(self._ask(contact, announcement))
         return len(seen)
+
+    async def get_item(
+        self, key: bytes, salt: bytes = b"", known: Mutable | None = None
+    ) -> Mutable | None:
+        """The newest version that the owner of a public key has put there (BEP 44).
+
+        `known` is a version that the caller has: it is returned when none is newer.
+        """
+        copies = Copies(target_of(key, salt), salt, known)
+        await self._find(copies, None if known is None else known.seq)
+        return copies.item if isinstance(copies.item, Mutable) else None
+
+    async def get_immutable(self, target: bytes) -> Immutable | None:
+        """The value with this hash (BEP 44)."""
+        copies = Copies(target, None)
+        await self._find(copies, None)
+        return copies.item if isinstance(copies.item, Immutable) else None
+
+    async def put_item(self, item: Item, *, if_rare: bool = False) -> int:
+        """Have an item kept by the nodes closest to it; returns how many of them keep it now.
+
+        With `if_rare` nothing is put where others see to that already (BEP 44).  The item is kept
+        here too.  Raises KrpcError for one that nobody may keep.
+        """
+        self.keep(item)
+        salt, seq = (item.salt, item.seq) if isinstance(item, Mutable) else (None, None)
+        copies = Copies(item.target, salt, item)
+        lookup = await self._find(copies, seq)
+        if if_rare and copies.well_kept(lookup.closest()):
+            return len(lookup.closest())
+        async with asyncio.TaskGroup() as group:
+            puts = [
+                group.create_task(self._ask(contact, Put(self._id, token, item)))
+                for contact, token in lookup.tokens()
+            ]
+        return sum(put.result() is not None for put in puts)
+
+    def keep(self, item: Item) -> None:
+        """Keep an item here, as if another node had put it; put_item and its errors for the rest.
+
+        An older version is passed over.
+        """
+        refused = self._answerer.items.put(item, None, self._host.loop.time())
+        if refused is not None and refused is not OLD:
+            raise KrpcError(f"the DHT does not keep this: {refused.text}")
+
+    async def _find(self, copies: Copies, seq: int | None) -> Lookup:
+        """Look an item up; of a mutable one only versions above `seq` are wanted."""
+        target = copies.target
+        if own := self._answerer.items.get(target, self._host.loop.time()):
+            copies.kept(own)
+        lookup = Lookup(target, self._id, self._seeds(target))
+        self._join_soon()
+        question = Get(self._id, target, seq)
+        await self._look_up(lookup, question, copies.heard)
+        for contact in filter(copies.kept_back, lookup.closest()):
+            # It pinged us, to see that it is us; our answer is there before its answer is here.
+            await self._ping(contact)
+            if reply := await self._ask(contact, question):
+                copies.heard(contact, reply)
+        return lookup
 
     # ---- asking
 
@@ -166,11 +229,17 @@ class DhtNode:
                 return
 
     def _seeds(self, target: bytes) -> list[Contact]:
-        """Whom to ask first: the nodes nearest to the target; the ways in too while we know few."""
-        nearest = self._table.closest(target)
-        return nearest if len(nearest) == K else [*nearest, *map(self._unnamed, self._ways)]
+        """Whom to ask first: the nodes nearest to the target, and the ways in while we know few.
 
-    async def _look_up(self, lookup: Lookup, question: Question, tell: Found | None = None) -> None:
+        So too before we have joined: those who asked us may be an island with us.
+        """
+        nearest = self._table.closest(target)
+        known = self._joined and len(nearest) == K
+        return nearest if known else [*nearest, *map(self._unnamed, self._ways)]
+
+    async def _look_up(
+        self, lookup: Lookup, question: Question, heard: Heard | None = None
+    ) -> None:
         """Ask until the nodes closest to the lookup's target have answered or failed."""
         async with asyncio.TaskGroup() as group:
 
@@ -184,8 +253,8 @@ class DhtNode:
                     lookup.failed(contact)
                 else:
                     lookup.answered(contact, reply)
-                    if tell is not None:
-                        tell(reply.values)
+                    if heard is not None:
+                        heard(contact, reply)
                 go_on()
 
             go_on()
@@ -194,12 +263,16 @@ class DhtNode:
         await self._ask(contact, Ping(self._id))
 
     async def _ask(self, contact: Contact, question: Question) -> Reply | None:
-        """The node's answer, None when it gives none; the table learns of either."""
+        """The node's answer, None when it gives none; the table learns of either.
+
+        Many good nodes do not speak BEP 44, or refuse an item: that is nothing against them.
+        """
         if self._questions is None:
             return None
         answer = await self._questions.ask(contact.address, question, self._patience_s)
         if not isinstance(answer, Reply):
-            self._table.failed(contact)
+            if answer is None or not isinstance(question, Get | Put):
+                self._table.failed(contact)
             return None
         now = self._host.loop.time()
         self._answerer.proven.add(contact.address, now)
@@ -241,7 +314,9 @@ class DhtNode:
     def _asked(self, query: Query, size: int, source: Address, now: float) -> bytes | None:
         contact = Contact(query.question.sender, source)
         # The ping comes on top of the answer, to who may not have asked: one per address at a time.
-        if not query.read_only and self._table.heard(contact, now):
+        asking = self._questions is not None and self._questions.expects(source)
+        unsure = not asking and self._answerer.keeps_back(query.question, source, now)
+        if not query.read_only and (self._table.heard(contact, now) or unsure):
             self._spawn(self._ping(contact), "DHT ping")
         longest = self._config.reply_bytes(self._host.up.rate)
         return self._answerer.answer(query, size, source, now, longest)

@@ -9,7 +9,8 @@ from typing import TypeAlias
 import asyncio_dgram
 
 from host.datagram import DatagramEndpoint
-from p2p.dht.krpc import Address, Failure, Query, Question, Reply, encode
+from p2p.dht.krpc import encode
+from p2p.dht.messages import Address, Failure, Query, Question, Reply
 
 ATTEMPTS = 2
 """Times that a question is sent before it has failed, for datagrams get lost.  The second time has

@@ -11,7 +11,7 @@ import heapq
 import random
 from dataclasses import dataclass, field
 
-from p2p.dht.krpc import ID_LENGTH, Address, Contact
+from p2p.dht.messages import ID_LENGTH, Address, Contact
 
 K = 8
 """Nodes in a bucket, and nodes told in an answer (BEP 5)."""

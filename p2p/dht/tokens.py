@@ -21,7 +21,7 @@ class Tokens:
         self._key = rng.randbytes(32)
 
     def make(self, address: str, infohash: bytes, now: float) -> bytes:
-        """The token for an IPv4 address that asked for the peers of a torrent."""
+        """The token for an IPv4 address that asked for a torrent's peers, or an item (BEP 44)."""
         return self._token(address, infohash, int(now // ROLL_S))
 
     def accepts(self, token: bytes, address: str, infohash: bytes, now: float) -> bool:

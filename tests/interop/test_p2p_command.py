@@ -170,6 +170,29 @@ def test_who_has_it_gives_it_on_when_the_origin_has_left(
     ended(second)
 
 
+def test_a_new_version_comes_to_who_follows_the_publishers_key(
+    start: Start, p2p: Callable[..., str], file: Path, tmp_path: Path
+) -> None:
+    """Whoever has the key publishes the next version, from any place that reaches the DHT."""
+    place = f"127.0.0.1:{free_port()}"
+    first = start("share", "file.bin", "--update-key", "key", "--listen", place)
+    assert first.stdout is not None
+    link = first.stdout.readline().strip()
+    follower = start("get", link, "--follow", "--into", "there", "--dht-bootstrap", place)
+    assert follower.stdout is not None
+    assert follower.stdout.readline() == "there/1/file.bin\n"
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "file.bin").write_bytes(b"second" * 1000)
+    options = ("--update-key", "key", "--dht-bootstrap", place)
+    second, same = shared(start, "new/file.bin", *options)
+    assert same == link
+    assert p2p("get", link, "--into", "late", "--dht-bootstrap", place) == "late/file.bin\n"
+    assert content(tmp_path / "late") == {"file.bin": b"second" * 1000}
+    for process in (first, second, follower):
+        process.send_signal(signal.SIGINT)
+        assert ended(process) == ""
+
+
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]

@@ -7,8 +7,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from p2p.dht.krpc import Contact, Reply
 from p2p.dht.lookup import ALPHA, Lookup
+from p2p.dht.messages import Contact, Reply
 from p2p.dht.routing import BAD_AFTER, QUIET_S, K, RoutingTable, distance
 from p2p.dht.tokens import ROLL_S, Tokens
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from p2p.bencode import MEMORY_FLOOR
 from p2p.errors import MagnetError
-from p2p.magnet import MAX_FILE, MAX_TEXT, Magnet, parse
+from p2p.magnet import MAX_FILE, MAX_TEXT, Magnet, UpdateMagnet, parse, parse_any
 
 few = settings(max_examples=60, deadline=None)
 
@@ -37,10 +37,17 @@ def test_magnets_come_back(infohash, name, length, peers, select):
     assert parse(str(link)) == link
 
 
+@few
+@given(st.binary(min_size=32, max_size=32), st.binary(max_size=64))
+def test_links_of_publishers_come_back(key, salt):
+    link = UpdateMagnet(key, salt)
+    assert parse_any(str(link)) == link
+
+
 pieces = st.sampled_from(
     [
         "xt=urn:btih:", "xt=urn:btmh:1220", "x.pe=", "xl=", "dn=", "so=", "&", "%", "[", "]:1",
-        "a" * 40, "0-", "0-9999", "7", ",",
+        "a" * 40, "xs=urn:btpk:", "b" * 64, "s=", "0-", "0-9999", "7", ",",
     ]
 )  # fmt: skip
 
@@ -52,11 +59,13 @@ def test_any_text_is_a_magnet_or_refused(text, parts):
     topic = f"magnet:?xt=urn:btih:{'0' * 40}&"
     for candidate in (text, "magnet:?" + text, "magnet:?" + rest, topic + rest):
         try:
-            link = parse(candidate)
+            link = parse_any(candidate)
         except MagnetError as error:
             assert "\n" not in str(error)
             continue
-        assert parse(str(link)) == link
+        assert parse_any(str(link)) == link
+        if isinstance(link, UpdateMagnet):
+            continue
         assert sum(last - first + 1 for first, last in link.select) <= MAX_FILE + 1
 
 

@@ -7,17 +7,8 @@ import random
 import pytest
 
 from p2p.dht import DhtConfig, DhtNode
-from p2p.dht.krpc import (
-    AnnouncePeer,
-    Failure,
-    FindNode,
-    GetPeers,
-    Ping,
-    Query,
-    Reply,
-    decode,
-    encode,
-)
+from p2p.dht.krpc import decode, encode
+from p2p.dht.messages import AnnouncePeer, Failure, FindNode, GetPeers, Ping, Query, Reply
 from p2p.dht.routing import K
 
 PORT = 6881

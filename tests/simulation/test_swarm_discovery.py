@@ -176,7 +176,7 @@ def test_a_private_torrent_is_neither_announced_nor_gossiped(run_lab: RunLab) ->
         for swarm in swarms:
             await swarm.done
         assert [len(list(peer._reception.connections)) for peer in scene.peers[1:]] <= [1, 1]
-        assert not any(peer._seeking for peer in scene.peers)
+        assert not any(search._asking for peer in scene.peers for search in peer._searches.values())
         for swarm in swarms:
             assert "ut_pex" not in str([mate.extensions for mate in swarm.mates()])
         assert scene.hosts[2].meter.down_by_remote.keys() <= {

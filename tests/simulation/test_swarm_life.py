@@ -8,6 +8,7 @@ from simulation.swarm import KIB, ORIGIN, RATE, Node, Swarm, run_swarm
 from host.clock import run
 from host.host import Host
 from host.network import Network
+from p2p.backend import P2PBackend
 from p2p.config import PeerConfig
 from p2p.errors import DiskError, MetainfoError, P2PError
 from p2p.metainfo import Metainfo
@@ -87,6 +88,92 @@ def test_a_host_that_goes_down_is_missed_but_not_waited_for(tmp_path):
     swarm = run_swarm(tmp_path, nodes, at={30.5: crash})
     assert sorted(swarm.finish) == ["l0", "l1", "l2", "l3", "l4"]
     assert max(swarm.finish.values()) < 85
+
+
+@pytest.mark.parametrize("dht", [True, False])
+def test_a_peer_on_a_host_that_is_down_closes_without_a_word_and_leaves_no_timer(tmp_path, dht):
+    """All that runs belongs to the killed host or its peer: both are closed, the others live on."""
+    timers = {}
+
+    async def crash(swarm: Swarm) -> None:
+        loop = swarm.network.loop
+        others = [host for name, host in swarm.hosts.items() if name != "down"]
+        peer = swarm.peers["down"]
+        assert (peer.node_address is not None) == dht
+        await swarm.hosts["down"].close()
+        await peer.close()
+        assert peer.node_address is None
+        await peer.close()
+        timers["sent"] = swarm.meter("down").up_bytes
+        for host in others:
+            await swarm.peers[host.name].close()
+            await host.close()
+        timers["left"] = [
+            timer
+            for timer in loop._scheduled
+            if not timer.cancelled() and "p2p" in str(getattr(timer._callback, "__module__", ""))
+        ]
+
+    nodes = [Node(name=f"l{number}") for number in range(5)]
+    nodes.append(Node(name="down"))
+    config = PeerConfig(piece_length=16 * KIB, dht=dht)
+    swarm = run_swarm(tmp_path, nodes, at={30.5: crash}, linger_s=500.0, config=config)
+    assert swarm.failed["down"] == "closed before the file was whole"
+    assert swarm.meter("down").up_bytes == timers["sent"]
+    assert timers["left"] == []
+
+
+def test_a_closed_peer_is_nobodys_way_into_the_dht(tmp_path):
+    async def main():
+        network = Network()
+        backend = P2PBackend(CONFIG)
+        for name in ("a", "b"):
+            (tmp_path / name).mkdir()
+        hosts = [Host(network, name, tmp_path / name) for name in ("a", "b")]
+        first, second = (backend.client(host) for host in hosts)
+        await first.start()
+        assert list(second._ways_in()) == [first.node_address]
+        await hosts[0].close()
+        await first.close()
+        assert list(second._ways_in()) == []
+        await second.start()
+        assert second._node is not None
+        assert not second._node.knows_somebody
+        await second.close()
+        await network.close()
+
+    run(main(), deadline_s=1000)
+
+
+# ---- what it tells
+
+
+def test_every_piece_that_comes_is_told_once_and_none_that_was_there(tmp_path):
+    told = []
+
+    async def main():
+        network = Network()
+        backend = P2PBackend(CONFIG, on_piece=lambda host, piece: told.append((host.name, piece)))
+        hosts = []
+        for name in ("origin", "client", "late"):
+            (tmp_path / name).mkdir()
+            hosts.append(Host(network, name, tmp_path / name))
+        path = tmp_path / "origin" / "file.bin"
+        path.write_bytes(bytes(100_000))
+        origin, client, late = (backend.client(host) for host in hosts)
+        assert origin.pieces() == {}
+        link = await origin.publish(path)
+        assert origin.pieces() == {"file.bin": 7}
+        await client.fetch(link, tmp_path / "client")
+        (tmp_path / "late" / "file.bin").write_bytes(bytes(100_000))
+        await late.fetch(link, tmp_path / "late")
+        assert client.pieces() == late.pieces() == origin.pieces()
+        for peer in (origin, client, late):
+            await peer.close()
+        await network.close()
+
+    run(main(), deadline_s=1000)
+    assert sorted(told) == [("client", piece) for piece in range(7)]
 
 
 # ---- one peer asked twice

@@ -3,7 +3,7 @@
 import pytest
 
 from p2p.errors import MagnetError
-from p2p.magnet import MAX_FILE, Magnet, parse
+from p2p.magnet import MAX_FILE, Magnet, UpdateMagnet, parse, parse_any, parse_update
 
 HEX = "0123456789abcdef0123456789abcdef01234567"
 HASH = bytes.fromhex(HEX)
@@ -111,3 +111,53 @@ def test_most_peers_and_longest_text():
 def test_hash_of_the_wrong_length_is_refused():
     with pytest.raises(MagnetError, match="infohash of 19 bytes: expected 20"):
         Magnet(bytes(19))
+
+
+# ---- torrents that change
+
+KEY_HEX = "8543d3e6115f0f98c944077a4493dcd543e49c739fd998550a1f614ab36ed63e"
+KEY = bytes.fromhex(KEY_HEX)
+UPDATES = f"magnet:?xs=urn:btpk:{KEY_HEX}"
+
+
+def test_the_links_of_bep_46():
+    assert parse_update(UPDATES) == UpdateMagnet(KEY)
+    assert parse_update(UPDATES + "&s=6e") == UpdateMagnet(KEY, b"n")
+    assert str(UpdateMagnet(KEY)) == UPDATES
+    assert str(UpdateMagnet(KEY, b"n")) == UPDATES + "&s=6e"
+
+
+def test_a_publishers_link_in_upper_case_with_what_is_not_understood():
+    text = f" MAGNET:?xs=URN:BTPK:{KEY_HEX.upper()}&s=&dn=x&xs=http%3A%2F%2Fe&tr=http%3A%2F%2Ft\n"
+    assert parse_update(text) == UpdateMagnet(KEY)
+
+
+def test_a_link_that_names_a_torrent_is_a_link_to_that_torrent():
+    both = f"{LINK}&xs=urn:btpk:{KEY_HEX}"
+    assert parse_any(both) == parse(both) == Magnet(HASH)
+    assert parse_any(UPDATES) == UpdateMagnet(KEY)
+
+
+def test_a_link_of_the_other_kind_is_refused():
+    with pytest.raises(MagnetError, match="expected the link of one torrent"):
+        parse(UPDATES)
+    with pytest.raises(MagnetError, match="expected the link of a publisher"):
+        parse_update(LINK)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (UPDATES[:-2], "public key of 31 bytes: expected 32"),
+        (UPDATES + "00", "public key of 33 bytes: expected 32"),
+        (UPDATES[:-1], "xs: expected pairs of hex digits"),
+        (UPDATES[:-1] + "g", "xs: expected pairs of hex digits"),
+        (UPDATES + "&s=n", "s: expected pairs of hex digits, found 'n'"),
+        (UPDATES + "&s=" + "00" * 65, "salt of 65 bytes: expected at most 64"),
+        (f"{UPDATES}&xs=urn:btpk:{'0' * 64}", "expected one public key .*, found 2"),
+        ("magnet:?xs=http%3A%2F%2Fe", "expected one infohash .*, found 0"),
+    ],
+)
+def test_publishers_links_refused(text, problem):
+    with pytest.raises(MagnetError, match=problem):
+        parse_any(text)

@@ -3,30 +3,35 @@
 What goes over the network is tests/interop/test_p2p_command.py's; here the peer is a fake.
 """
 
+import asyncio
 import errno
 import json
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from p2p import magnet
+from p2p.bencode import decode, encode
 from p2p.cli import main
 from p2p.command import session
+from p2p.dht.items import public_key
 from p2p.disk.store import describe
 from p2p.errors import CorruptError, DiskError, MetainfoError, NotFoundError, P2PError
-from p2p.magnet import Magnet
+from p2p.magnet import Magnet, UpdateMagnet
 from p2p.metainfo import Metainfo
 from p2p.progress import Progress
+from p2p.updates import Update
 
 P2P = Callable[..., tuple[int, str, str]]
 HASH = "aa" * 20
 LINK = f"magnet:?xt=urn:btih:{HASH}"
+UPDATES = f"magnet:?xs=urn:btpk:{'bb' * 32}"
 
 
 @pytest.fixture
@@ -62,6 +67,7 @@ class Stage:
         self.connected = 0
         self.peers: list[FakePeer] = []
         self.asked: dict[str, Any] = {}
+        self.newest: Update | Exception = Update(1, bytes(20))
 
     @property
     def peer(self) -> "FakePeer":
@@ -88,6 +94,23 @@ class FakePeer:
         if isinstance(self.stage.outcome, Exception):
             raise self.stage.outcome
         return FakeSwarm(self, metainfo)
+
+    async def publish_update(self, secret: bytes, infohash: bytes) -> str:
+        self.stage.asked["update"] = secret, infohash
+        return str(UpdateMagnet(public_key(secret)))
+
+    async def newest(self, link: str) -> Update:
+        if isinstance(self.stage.newest, Exception):
+            raise self.stage.newest
+        self.stage.asked["link"] = link
+        return self.stage.newest
+
+    async def follow(self, link: str, directory: Path) -> AsyncIterator[Path]:
+        self.stage.asked = {"link": link, "directory": directory}
+        yield directory / "1" / "stuff"
+        yield directory / "2" / "stuff"
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(60)
 
     def give_up_if_alone(self, swarm: "FakeSwarm") -> None:
         pass
@@ -323,6 +346,7 @@ class TestShare:
         assert records[0] == {
             "event": "sharing",
             "magnet": f"magnet:?xt=urn:btih:{records[0]['infohash']}&x.pe=127.0.0.1:6881",
+            "updates": None,
             "infohash": describe(Path("file.bin")).infohash.hex(),
             "name": "file.bin",
             "bytes": 40_000,
@@ -344,6 +368,61 @@ class TestShare:
         _, out, _ = command("share", "file.bin", "--listen", "0.0.0.0")
         assert "x.pe" not in out
         assert stage.peer.address == ("0.0.0.0", 6881)
+
+
+class TestTorrentsThatChange:
+    def test_a_key_is_made_once_and_its_link_is_printed(self, command: P2P, stage: Stage) -> None:
+        file()
+        stage.signal = signal.SIGINT
+        code, out, err = command("share", "file.bin", "--update-key", "key")
+        secret = bytes.fromhex(Path("key").read_text())
+        assert Path("key").stat().st_mode & 0o777 == 0o600
+        assert (code, err) == (0, "")
+        assert out == f"magnet:?xs=urn:btpk:{public_key(secret).hex()}\n"
+        assert stage.asked["update"] == (secret, describe(Path("file.bin")).infohash)
+        assert command("share", "file.bin", "--update-key", "key")[1] == out
+        told = command("share", "file.bin", "--update-key", "key", "--json")[1]
+        sharing = json.loads(told.splitlines()[0])
+        assert sharing["updates"] + "\n" == out
+        assert sharing["magnet"].startswith("magnet:?xt=urn:btih:")
+
+    def test_a_private_torrent_has_no_such_link(self, command: P2P, stage: Stage) -> None:
+        file()
+        metainfo = describe(Path("file.bin"))
+        info = decode(metainfo.info_bytes)
+        assert isinstance(info, dict)
+        private = Metainfo.from_info(encode({**info, b"private": 1}))
+        Path("a.torrent").write_bytes(private.to_torrent())
+        code, out, err = command("share", "a.torrent", "--update-key", "key")
+        assert (code, out) == (2, "")
+        assert one_line(err) == "--update-key: a.torrent is private, and the DHT is not (BEP 27)"
+
+    def test_a_publishers_link_gets_the_newest(self, command: P2P, stage: Stage) -> None:
+        assert command("get", UPDATES) == (0, "here/stuff\n", "")
+        assert stage.asked["wanted"] == Magnet(bytes(20))
+        stage.newest = NotFoundError("nobody knows")
+        assert command("get", UPDATES) == (3, "", "p2p: nobody knows\n")
+
+    def test_every_version_is_told_until_ctrl_c(self, command: P2P, stage: Stage) -> None:
+        into = ("--into", "there")
+        assert command("get", UPDATES, "--follow", *into) == (
+            0,
+            "there/1/stuff\nthere/2/stuff\n",
+            "",
+        )
+        assert stage.asked == {"link": UPDATES, "directory": Path("there")}
+        assert stage.peer.closed
+        told = command("get", UPDATES, "--follow", "--json", *into)[1].splitlines()
+        assert json.loads(told[1]) == {"event": "done", "path": "there/2/stuff", "version": 2}
+
+    def test_what_a_publishers_link_says(self, command: P2P) -> None:
+        code, out, _ = command("show", UPDATES + "&s=6e")
+        assert (code, out) == (
+            0,
+            f"key       {'bb' * 32}\nsalt      6e\nmagnet    {UPDATES}&s=6e\n",
+        )
+        shown = json.loads(command("show", UPDATES, "--json")[1])
+        assert shown == {"event": "shown", "key": "bb" * 32, "salt": "", "magnet": UPDATES}
 
 
 class TestGet:
@@ -569,6 +648,14 @@ class TestNames:
             2,
             "--no-dht and --dht-bootstrap exclude each other",
         ),
+        (["get", UPDATES + "0"], 2, "xs: expected pairs of hex digits, found 'bbb"),
+        (["get", UPDATES, "--no-dht"], 2, "a publisher's link needs the DHT"),
+        (["get", LINK, "--follow"], 2, "--follow is for the link of a publisher (xs=urn:btpk:"),
+        (["get", UPDATES, "--follow", "--seed"], 2, "--follow excludes --select, --peer, --seed"),
+        (["share", "file", "--update-key", "k", "--no-dht"], 2, "--update-key needs the DHT"),
+        (["share", "file", "--update-key", "file"], 2, "file: expected a secret key, 64 hex dig"),
+        (["share", "file", "--update-key", "folder"], 6, "folder cannot be read: Is a directory"),
+        (["share", "file", "--update-key", "no/key"], 6, "no/key cannot be written: No such"),
         (["create", "file", "--piece-size", "3 KiB"], 2, "Invalid value for '--piece-size': "),
         (["create", "nope"], 3, "nope: there is no such file or folder"),
         (["share", "nope"], 3, "nope: there is no such file or folder"),

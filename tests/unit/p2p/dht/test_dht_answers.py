@@ -1,23 +1,25 @@
 """What a node answers: the right thing, in as many bytes as the one who asks may have."""
 
+import dataclasses
 import random
 
 import pytest
 
 from p2p.dht.answers import Answerer
 from p2p.dht.flood import MOST_GAIN
-from p2p.dht.krpc import (
-    MAX_REPLY,
+from p2p.dht.items import Immutable, public_key, sign, target_of
+from p2p.dht.krpc import MAX_REPLY, decode, encode
+from p2p.dht.messages import (
     AnnouncePeer,
     Contact,
     Failure,
     FindNode,
+    Get,
     GetPeers,
     Ping,
+    Put,
     Query,
     Reply,
-    decode,
-    encode,
 )
 from p2p.dht.routing import K, RoutingTable
 
@@ -119,3 +121,102 @@ def test_an_announcement_with_a_wrong_token_is_refused_and_leaves_nothing(wrong)
 def test_nothing_is_said_where_no_answer_is_short_enough():
     node, _ = answerer()
     assert node.answer(Query(bytes(32), Ping(ASKER)), 20, SOURCE, 0.0, MAX_REPLY) is None
+
+
+# ---- items
+
+
+SECRET = bytes(32)
+TARGET = target_of(public_key(SECRET), b"salt")
+NEWEST = sign(SECRET, 1, {"ih": HASH}, b"salt")
+LARGE = sign(SECRET, 2, bytes(996), b"salt")
+
+
+def token_for(node, target, source=SOURCE):
+    return ask(node, Get(ASKER, target), source=source)[0].token
+
+
+def put(node, item, cas=None):
+    return ask(node, Put(ASKER, token_for(node, item.target), item, cas))[0]
+
+
+def test_an_item_that_is_put_with_its_token_is_there_for_a_stranger():
+    node, table = answerer()
+    assert put(node, NEWEST) == Reply(b"aa", OWN)
+    assert node.proven.holds(SOURCE, 0.0)
+    stranger = ("10.9.9.8", 1)
+    reply, gain = ask(node, Get(ASKER, TARGET), source=stranger)
+    assert reply.item == dataclasses.replace(NEWEST, salt=b"")
+    assert reply.seq == 1
+    assert reply.nodes == tuple(table.closest(TARGET, 1))
+    assert gain <= MOST_GAIN
+
+
+def test_where_nothing_lies_there_are_nodes_and_a_token():
+    node, table = answerer()
+    reply, gain = ask(node, Get(ASKER, TARGET))
+    assert (reply.item, reply.seq) == (None, None)
+    assert reply.nodes == tuple(table.closest(TARGET, len(reply.nodes)))
+    assert len(reply.nodes) == 7
+    assert len(reply.token) == 8
+    assert gain <= MOST_GAIN
+
+
+def test_only_a_newer_version_than_the_one_known_is_sent():
+    node, _ = answerer()
+    put(node, NEWEST)
+    for known, sent in ((0, True), (1, False), (2, False)):
+        reply, _ = ask(node, Get(ASKER, TARGET, known))
+        assert (reply.item is not None, reply.seq) == (sent, 1)
+
+
+def test_a_large_item_goes_to_a_proven_address_and_a_stranger_hears_its_number():
+    node, _ = answerer()
+    put(node, LARGE)
+    stranger = ("10.9.9.8", 1)
+    reply, gain = ask(node, Get(ASKER, TARGET), source=stranger)
+    assert (reply.item, reply.seq) == (None, 2)
+    assert gain <= MOST_GAIN
+    assert node.keeps_back(Get(ASKER, TARGET), stranger, 0.0)
+    assert not node.keeps_back(Get(ASKER, HASH), stranger, 0.0)
+    node.proven.add(stranger, 0.0)
+    reply, _ = ask(node, Get(ASKER, TARGET), source=stranger)
+    assert reply.item == dataclasses.replace(LARGE, salt=b"")
+    assert not node.keeps_back(Get(ASKER, TARGET), stranger, 0.0)
+    reply, _ = ask(node, Get(ASKER, TARGET), source=stranger, long_reply=600)
+    assert (reply.item, reply.seq) == (None, 2)
+
+
+def test_an_immutable_item_has_no_number():
+    node, _ = answerer()
+    item = Immutable(b"12:Hello World!")
+    assert put(node, item) == Reply(b"aa", OWN)
+    reply, _ = ask(node, Get(ASKER, item.target, 5))
+    assert (reply.item, reply.seq) == (item, None)
+
+
+@pytest.mark.parametrize("wrong", ["token", "address", "item"])
+def test_an_item_with_a_wrong_token_is_refused_and_leaves_nothing(wrong):
+    node, _ = answerer()
+    source = ("10.9.9.8", 1234) if wrong == "address" else SOURCE
+    token = token_for(node, HASH if wrong == "item" else TARGET)
+    token = b"nonsense" if wrong == "token" else token
+    reply, _ = ask(node, Put(ASKER, token, NEWEST), source=source)
+    assert reply == Failure(b"aa", 203, "Bad token")
+    assert len(node.items) == 0
+    assert not node.proven.holds(source, 0.0)
+
+
+def test_what_may_not_be_kept_gets_the_error_of_bep_44():
+    node, _ = answerer()
+    for item, cas, code in (
+        (sign(SECRET, 1, bytes(997), b"salt"), None, 205),
+        (dataclasses.replace(NEWEST, seq=5), None, 206),
+        (sign(SECRET, 1, "x", bytes(65)), None, 207),
+    ):
+        assert put(node, item, cas).code == code
+        assert len(node.items) == 0
+    assert put(node, LARGE) == Reply(b"aa", OWN)
+    assert put(node, sign(SECRET, 3, "x", b"salt"), 1).code == 301
+    assert put(node, NEWEST).code == 302
+    assert put(node, sign(SECRET, 3, "x", b"salt"), 2) == Reply(b"aa", OWN)

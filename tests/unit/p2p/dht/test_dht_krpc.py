@@ -1,22 +1,24 @@
-"""KRPC against the example messages of BEP 5, and against what is nearly one."""
+"""KRPC against the messages of BEP 5 and BEP 44, and against what is nearly one."""
+
+from dataclasses import replace
 
 import pytest
 
 from p2p.bencode import encode as bencode
 from p2p.dht import krpc
-from p2p.dht.krpc import (
+from p2p.dht.items import MAX_SEQ, Immutable, Mutable
+from p2p.dht.krpc import QueryError, decode, encode, usable
+from p2p.dht.messages import (
     AnnouncePeer,
     Contact,
     Failure,
     FindNode,
+    Get,
     GetPeers,
     Ping,
+    Put,
     Query,
-    QueryError,
     Reply,
-    decode,
-    encode,
-    usable,
 )
 from p2p.errors import KrpcError
 
@@ -132,6 +134,73 @@ def test_a_question_that_cannot_be_answered_says_what_to_answer(data, code):
         decode(data)
     text = {203: "Protocol Error", 204: "Method Unknown"}[code]
     assert raised.value.failure == Failure(b"aa", code, text)
+
+
+KEY, SIGNATURE = b"k" * 32, b"s" * 64
+SIGNED = {"k": KEY, "seq": 4, "sig": SIGNATURE, "v": {"ih": M}}
+MUTABLE = Mutable(KEY, 4, b"d2:ih20:mnopqrstuvwxyz123456e", SIGNATURE)
+
+
+@pytest.mark.parametrize(
+    ("data", "question"),
+    [
+        (query("get", target=M), Get(A, M)),
+        (query("get", target=M, seq=3), Get(A, M, 3)),
+        (query("put", token="t", v=[1, b"x"]), Put(A, b"t", Immutable(b"li1e1:xe"))),
+        (query("put", token="t", **SIGNED), Put(A, b"t", MUTABLE)),
+        (
+            query("put", token="t", cas=3, salt="foobar", **SIGNED),
+            Put(A, b"t", replace(MUTABLE, salt=b"foobar"), 3),
+        ),
+    ],
+)
+def test_the_questions_of_bep_44(data, question):
+    assert decode(data) == Query(b"aa", question)
+    assert encode(Query(b"aa", question)) == data
+
+
+def test_the_answers_of_bep_44():
+    for data, answer in (
+        (reply(token="t", v="x"), Reply(b"aa", A, token=b"t", item=Immutable(b"1:x"))),
+        (reply(token="t", seq=4), Reply(b"aa", A, token=b"t", seq=4)),
+        (reply(token="t", **SIGNED), Reply(b"aa", A, token=b"t", item=MUTABLE, seq=4)),
+    ):
+        assert decode(data) == answer
+        assert encode(answer) == data
+
+
+def test_an_empty_salt_is_as_none_and_what_makes_no_sense_is_skipped():
+    assert decode(query("put", token="t", salt="", **SIGNED)).question == Put(A, b"t", MUTABLE)
+    plain = Put(A, b"t", Immutable(b"1:x"))
+    assert decode(query("put", token="t", v="x", cas="?", salt="s", seq=1)).question == plain
+
+
+@pytest.mark.parametrize("missing", ["k", "sig", "seq", "v", "token"])
+def test_an_item_without_all_of_its_parts_is_refused(missing):
+    fields = {name: value for name, value in (SIGNED | {"token": "t"}).items() if name != missing}
+    with pytest.raises(QueryError) as raised:
+        decode(query("put", **fields))
+    assert raised.value.failure == Failure(b"aa", 203, "Protocol Error")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"k": KEY[1:]}, {"sig": SIGNATURE + b"s"}, {"seq": -1}, {"seq": 2**63}, {"seq": "4"}],
+    ids=str,
+)
+def test_an_item_with_a_wrong_part_is_refused(wrong):
+    with pytest.raises(QueryError):
+        decode(query("put", token="t", **(SIGNED | wrong)))
+    with pytest.raises(KrpcError):
+        decode(reply(token="t", **(SIGNED | wrong)))
+
+
+def test_the_largest_item_fits_into_a_datagram():
+    item = Mutable(KEY, MAX_SEQ, b"996:" + bytes(996), SIGNATURE, bytes(64))
+    put = Query(bytes(4), Put(A, bytes(krpc.MAX_TOKEN), item, MAX_SEQ))
+    assert len(encode(put)) <= krpc.MAX_REPLY
+    answer = Reply(bytes(4), A, token=bytes(8), item=replace(item, salt=b""), seq=MAX_SEQ)
+    assert len(encode(answer)) <= krpc.MAX_REPLY
 
 
 def test_the_port_may_be_implied():

@@ -2,8 +2,8 @@
 
 import random
 
-from p2p.dht.krpc import Contact, Reply
 from p2p.dht.lookup import MOST_CANDIDATES, MOST_QUESTIONS, Lookup
+from p2p.dht.messages import Contact, Reply
 from p2p.dht.routing import K
 
 TARGET = bytes(20)

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from p2p.dht.krpc import Contact
+from p2p.dht.messages import Contact
 from p2p.dht.routing import BAD_AFTER, QUIET_S, K, RoutingTable, distance
 
 OWN = bytes(20)
