@@ -54,7 +54,18 @@ TURNS = 4
 connection's round trip and a request's are two each."""
 
 
-def _central(scenario: Scenario) -> Backend:
+OnPiece = Callable[[Host, int], None]
+"""Told of every piece that has come to a host and is right, by its index."""
+
+
+class Make(Protocol):
+    """Makes the backend of a scenario."""
+
+    def __call__(self, scenario: Scenario, on_piece: OnPiece | None = None) -> Backend:
+        """`on_piece` hears of pieces where a backend has them."""
+
+
+def _central(scenario: Scenario, on_piece: OnPiece | None = None) -> Backend:
     (transport,) = scenario.transport
     return CentralBackend(transport, client_config(scenario))
 
@@ -74,7 +85,7 @@ def client_config(scenario: Scenario) -> ClientConfig:
     )
 
 
-def _p2p(scenario: Scenario) -> Backend:
+def _p2p(scenario: Scenario, on_piece: OnPiece | None = None) -> Backend:
     return P2PBackend(
         PeerConfig(
             piece_length=scenario.piece_size,
@@ -83,11 +94,12 @@ def _p2p(scenario: Scenario) -> Backend:
             dht=scenario.discovery != "pex",
             pex=scenario.discovery != "dht",
             names_itself=scenario.discovery == "pex",
-        )
+        ),
+        on_piece,
     )
 
 
-BACKENDS: Mapping[str, Callable[[Scenario], Backend]] = {
+BACKENDS: Mapping[str, Make] = {
     "central": _central,
     "p2p": _p2p,
 }

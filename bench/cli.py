@@ -9,13 +9,22 @@ import typer
 
 from bench.catalogue import find, names
 from bench.errors import BenchError
+from bench.lecture.command import claim, claims
 from bench.scenario import Scenario, override_all
-from bench.terminal import AsJson, Text, assignments, fail, option, print_json, print_table, say
+from bench.terminal import (
+    INTERRUPTED,
+    AsJson,
+    Text,
+    assignments,
+    fail,
+    option,
+    print_json,
+    print_table,
+    say,
+)
 
 if TYPE_CHECKING:
     from bench.results import Results
-
-INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 
 app = typer.Typer(
     add_completion=False,
@@ -122,6 +131,10 @@ def _run(
     say(f"{runs} in {results.meta['wall_s']:.1f} s, kept in {results.path}")
 
 
+app.command()(claim)
+app.command()(claims)
+
+
 @app.command("list")
 def list_() -> None:
     """List the scenarios of the catalogue."""
@@ -158,6 +171,18 @@ def plot(directory: Folder) -> None:
 
     for picture in draw_all(results, directory):
         print(picture)
+
+
+@app.command()
+def compare(first: Folder, second: Folder, as_json: AsJson = False) -> None:
+    """Compare two sets of results: differences, their spread, and whether the data decide."""
+    from bench.comparison import compare as compared
+
+    comparison = compared(first, second)
+    if as_json:
+        print_json(comparison.records())
+    else:
+        print_table(comparison.rows(), comparison.notes())
 
 
 @app.command()

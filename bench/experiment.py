@@ -1,19 +1,20 @@
 """A whole run of the bench: a scenario's trials run, their results collected and saved."""
 
-import itertools
+import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 from typing import Any, Literal
 
 from bench.catalogue import find
 from bench.meta import collect_meta
 from bench.pool import RUN_TRIAL, run_trials, worker_count
 from bench.progress import watch
-from bench.results import Results, ResultsError, collect
-from bench.scenario import Scenario, ScenarioError, override_all
+from bench.results import Results, collect, results_folder
+from bench.scenario import Scenario, ScenarioError, build, override_all
 from bench.sweep import ANY, Sweep, TrialFailed, TrialResult, labels, trials
 
 Value = str | float | Sequence[Any]
@@ -21,11 +22,13 @@ Out = str | Path | Literal[False] | None
 
 
 class Interrupted(KeyboardInterrupt):
-    """An interrupt: one line that says where the finished runs are."""
+    """An interrupt: one line that says where the finished runs are, and `results` with them."""
+
+    results: Results | None = None
 
 
 def run(
-    scenario: str | Path | Scenario = "kurose-ross",
+    scenario: str | Path | Scenario | Mapping[str, object] = "kurose-ross",
     *,
     clients: int | Value | None = None,
     backend: str | Sequence[str] | None = None,
@@ -41,14 +44,18 @@ def run(
     out: Out = None,
     progress: bool = True,
     jobs: int | None = None,
+    stop: Event | None = None,
     **fields: object,
 ) -> Results:
-    """Run a scenario (a name of the catalogue, a TOML file or a Scenario) and return its results.
+    """Run a scenario and return its results; a running event loop, as Jupyter's, does not matter.
+
+    A scenario is a name of the catalogue, a TOML file, a Scenario, or a mapping of its fields.
 
     Every field of the scenario can be given, as text (`"10 Mbit/s"`, `"1,5,10"`), as a number in
     bytes, bytes per second or seconds, or as a sequence of either. `sweep` maps fields to the
     values to run with. The results are saved to `out`, by default a new folder in results/, or not
-    at all if it is False. `jobs` trials run beside each other, by default one a processor.
+    at all if it is False. `jobs` trials run beside each other, by default one a processor. Another
+    thread ends the run by setting `stop`.
 
     Raises ScenarioError, ResultsError for `out`, TrialFailed or Interrupted; the runs that finished
     before one of the last two are saved.
@@ -68,9 +75,42 @@ def run(
     changes = {field: value for field, value in given.items() if value is not None} | fields
     if jobs is not None and jobs < 1:
         raise ScenarioError(f"jobs: {jobs}; expected 1 or more")
-    chosen = scenario if isinstance(scenario, Scenario) else find(scenario)
-    experiment = _Experiment(override_all(chosen, changes), sweep or {}, out)
-    return experiment.run(progress, jobs)
+    experiment = _Experiment(override_all(chosen(scenario), changes), sweep or {}, out)
+    return experiment.run(progress, jobs, stop)
+
+
+async def arun(
+    scenario: str | Path | Scenario | Mapping[str, object] = "kurose-ross", **options: Any
+) -> Results:
+    """Run a scenario as `run` does, with its options, while the event loop goes on.
+
+    When the task is cancelled, or a notebook's kernel interrupted, the runs that finished are kept.
+    """
+    stop = Event()
+
+    def aside() -> Results | Interrupted:
+        # A KeyboardInterrupt would end the loop that waits for this thread.
+        try:
+            return run(scenario, stop=stop, **options)
+        except Interrupted as interrupted:
+            return interrupted
+
+    running = asyncio.ensure_future(asyncio.to_thread(aside))
+    try:
+        outcome = await asyncio.shield(running)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.wait([running])
+        raise
+    assert isinstance(outcome, Results)
+    return outcome
+
+
+def chosen(scenario: str | Path | Scenario | Mapping[str, object]) -> Scenario:
+    """Return the scenario that is meant, as `run` takes it. Raises ScenarioError."""
+    if isinstance(scenario, Scenario):
+        return scenario
+    return build(scenario) if isinstance(scenario, Mapping) else find(scenario)
 
 
 class _Experiment:
@@ -82,7 +122,7 @@ class _Experiment:
         self._swept = self._plan[0].swept
         self._finished: dict[int, TrialResult] = {}
         self._begin = time.monotonic()
-        self._folder = _folder(out, scenario.name)
+        self._folder = None if out is False else results_folder(out, scenario.name)
         self._meta = collect_meta() | {
             "started": datetime.now().astimezone().isoformat(timespec="seconds"),
             "seed": scenario.seed,
@@ -90,7 +130,7 @@ class _Experiment:
             "runs_planned": len(self._plan),
         }
 
-    def run(self, progress: bool, jobs: int | None) -> Results:
+    def run(self, progress: bool, jobs: int | None, stop: Event | None) -> Results:
         """Run and save all; what has finished when it fails or is interrupted is saved too."""
         self._meta["jobs"] = worker_count(self._plan, jobs)
         try:
@@ -106,6 +146,7 @@ class _Experiment:
                     on_done=done,
                     jobs=jobs,
                     function=RUN_TRIAL,
+                    stop=stop,
                 )
             results = self._results("finished")
             if self._folder is not None:
@@ -115,7 +156,9 @@ class _Experiment:
             failure.args = (f"{failure}; {self._keep(str(failure))}",)
             raise
         except KeyboardInterrupt:
-            raise Interrupted(f"interrupted: {self._keep('interrupted')}") from None
+            interrupted = Interrupted(f"interrupted: {self._keep('interrupted')}")
+            interrupted.results = self._results("interrupted")
+            raise interrupted from None
 
     def _results(self, ending: str) -> Results:
         self._meta |= {"ending": ending, "wall_s": round(time.monotonic() - self._begin, 3)}
@@ -137,23 +180,3 @@ class _Experiment:
     def _values(self, field: str) -> list[str]:
         values = dict.fromkeys(labels(trial, [field])[field] for trial in self._plan)
         return [value for value in values if value != ANY]
-
-
-def _folder(out: Out, name: str) -> Path | None:
-    """Make the folder to save to, and return it; None if nowhere. Raises ResultsError."""
-    if out is False:
-        return None
-    if out == "":
-        raise ResultsError("out: ''; expected the name of a folder")
-    folder = Path(out) if out is not None else _unused(f"{name}-{datetime.now():%Y%m%d-%H%M%S}")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResultsError(f"{folder}: cannot be made: {error.strerror}") from None
-    return folder
-
-
-def _unused(name: str) -> Path:
-    suffixes = itertools.chain([""], (f"-{count}" for count in itertools.count(2)))
-    folders = (Path("results", name + suffix) for suffix in suffixes)
-    return next(folder for folder in folders if not folder.exists())

@@ -11,11 +11,12 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Thread
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from typing import Any
 
 from bench.backends import BACKENDS
 from bench.messages import Done, Failed, Job, Progress, Report, Result, Task, read_report, write
@@ -25,6 +26,7 @@ from host.limits import MachineLimitError, ensure_descriptors, ensure_space
 
 RUN_TRIAL = "bench.trial:run_trial"
 PERFORM = "bench.play:perform"
+STOP_WITHIN = 0.1  # seconds from a stop that another thread asks for to its being heard
 PATIENCE = 2.0  # seconds that a worker gets to end before it is killed
 MEMORY = Path("/dev/shm")  # where Linux has files in memory
 
@@ -36,16 +38,22 @@ def run_trials(
     on_done: Callable[[int, TrialResult], None],
     jobs: int | None = None,
     function: str = RUN_TRIAL,
+    stop: Event | None = None,
 ) -> None:
     """Run every trial, longest first, and hand over each result as it comes, with its index.
 
     `jobs` is the most to run beside each other; None takes `worker_count`. Blocks. Raises
-    TrialFailed at the first failure and KeyboardInterrupt at an interrupt; both end the others.
+    TrialFailed at the first failure and KeyboardInterrupt at an interrupt, or when `stop` is set
+    (by another thread); all of them end the others.
     """
     count = worker_count(trials, jobs)
     order = sorted(range(len(trials)), key=lambda index: -cost(trials[index]))
-    with _work_directory(trials, count) as directory:
-        for index, result in _run(trials, order, count, function, directory, on_progress):
+    with (
+        _work_directory(trials, count) as directory,
+        # Closed, for an interrupt may come while `on_done` has its turn.
+        closing(_run(trials, order, count, function, directory, on_progress, stop)) as runs,
+    ):
+        for index, result in runs:
             assert isinstance(result, TrialResult)
             on_done(index, result)
 
@@ -61,8 +69,11 @@ def run_plays(
     Those under the virtual clock run beside each other. Blocks; raises as `run_trials` does.
     """
     count = worker_count(plays, jobs)
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=_memory(0)) as directory:
-        for index, result in _run(plays, range(len(plays)), count, PERFORM, Path(directory)):
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-", dir=_memory(0)) as directory,
+        closing(_run(plays, range(len(plays)), count, PERFORM, Path(directory))) as runs,
+    ):
+        for index, result in runs:
             assert isinstance(result, Played)
             on_done(index, result)
 
@@ -74,7 +85,8 @@ def _run(
     function: str,
     directory: Path,
     on_progress: Callable[[int, float], None] = lambda index, fraction: None,
-) -> Iterator[tuple[int, Result]]:
+    stop: Event | None = None,
+) -> Generator[tuple[int, Result], None, None]:
     waiting = deque(order)
     reports: SimpleQueue[tuple[Worker, Report | None]] = SimpleQueue()
     with _workers(count, function, reports) as pool:
@@ -82,7 +94,7 @@ def _run(
             worker.give(waiting.popleft(), tasks, directory)
         left = len(tasks)
         while left:
-            worker, report = reports.get()
+            worker, report = _next(reports, stop)
             match report:
                 case Progress(fraction):
                     on_progress(worker.index, fraction)
@@ -97,6 +109,15 @@ def _run(
                 case None:
                     line = f"its worker {worker.ending()}"
                     raise _failure(tasks[worker.index], line)
+
+
+def _next(reports: "SimpleQueue[tuple[Worker, Report | None]]", stop: Event | None) -> Any:
+    if stop is None:
+        return reports.get()
+    while not stop.is_set():
+        with suppress(Empty):
+            return reports.get(timeout=STOP_WITHIN)
+    raise KeyboardInterrupt
 
 
 def _failure(task: Task, line: str, details: str = "") -> TrialFailed:

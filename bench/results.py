@@ -1,9 +1,11 @@
-"""What runs left behind: four tidy frames, where they came from, and the folder that keeps them."""
+"""What runs left behind: tidy frames, where they came from, and the folder that keeps them."""
 
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "clock": "str",
         "file_bytes": "int64",
         "scale": "float64",
+        "finished": "int64",  # clients that have the file
         "finish_s": "float64",
         "mean_finish_s": "float64",
         "bound_s": "float64",
@@ -46,6 +49,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "up_bytes": "int64",
         "down_bytes": "int64",
         "neighbours": "int64",
+        "connections_most": "int64",
     },
     "samples": {
         "node": "str",
@@ -55,6 +59,8 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "down_bytes": "int64",
     },
     "edges": {"source": "str", "target": "str", "bytes": "int64"},
+    "faults": {"t_s": "float64", "action": "str", "node": "str", "share": "float64"},
+    "pieces": {"node": "str", "piece": "int64", "t_s": "float64"},
 }
 
 
@@ -95,6 +101,8 @@ class Results:
     nodes: pd.DataFrame
     samples: pd.DataFrame
     edges: pd.DataFrame
+    faults: pd.DataFrame = field(default_factory=pd.DataFrame)
+    pieces: pd.DataFrame = field(default_factory=pd.DataFrame)
     path: Path | None = None
 
     @property
@@ -123,8 +131,7 @@ class Results:
 
     def records(self) -> list[dict[str, Any]]:
         """Return the runs frame as JSON holds it: NaN and infinity are None."""
-        rows = self.runs.to_dict("records")
-        return [{str(name): _json_value(value) for name, value in row.items()} for row in rows]
+        return json_rows(self.runs)
 
     def save(self, directory: str | Path, *, pictures: bool = True) -> Path:
         """Write the scenario, the frames and the pictures into `directory`, and return it.
@@ -186,10 +193,12 @@ def collect(
             ("nodes", result.nodes),
             ("samples", result.samples),
             ("edges", result.edges),
+            ("faults", result.faults),
+            ("pieces", result.pieces),
         ):
             rows[name] += [row | label for row in own]
-    runs, nodes, samples, edges = (_frame(name, own, swept) for name, own in rows.items())
-    return Results(scenario, meta, runs, nodes, samples, edges)
+    frames: dict[str, Any] = {name: _frame(name, own, swept) for name, own in rows.items()}
+    return Results(scenario, meta, **frames)
 
 
 def load(directory: str | Path) -> Results:
@@ -202,18 +211,19 @@ def load(directory: str | Path) -> Results:
     try:
         meta = json.loads(folder.joinpath("meta.json").read_text(encoding="utf-8"))
         scenario = load_scenario(folder / "scenario.toml")
-        frames = [pd.read_parquet(folder / f"{name}.parquet") for name in COLUMNS]
+        frames: dict[str, Any] = {
+            name: pd.read_parquet(folder / f"{name}.parquet") for name in COLUMNS
+        }
     except (OSError, ValueError) as error:
         raise ResultsError(f"{expected}; {str(error).splitlines()[0]}") from None
     swept = meta.get("sweep", {}) if isinstance(meta, dict) else None
     if not isinstance(swept, dict):
         raise ResultsError(f"{expected}; meta.json holds something else")
-    for frame, (name, columns) in zip(frames, COLUMNS.items(), strict=True):
+    for name, columns in COLUMNS.items():
         for column in (*swept, *KEY, *columns):
-            if column not in frame.columns:
+            if column not in frames[name].columns:
                 raise ResultsError(f"{expected}; {name}.parquet has no column {column}")
-    runs, nodes, samples, edges = frames
-    return Results(scenario, meta, runs, nodes, samples, edges, path=folder)
+    return Results(scenario, meta, **frames, path=folder)
 
 
 def _frame(name: str, rows: list[dict[str, Any]], swept: Sequence[str]) -> pd.DataFrame:
@@ -226,5 +236,32 @@ def _frame(name: str, rows: list[dict[str, Any]], swept: Sequence[str]) -> pd.Da
     return frame[[*types, *extra]].astype(types)
 
 
+def json_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame's rows as JSON holds them: NaN and infinity are None."""
+    rows = frame.to_dict("records")
+    return [{str(name): _json_value(value) for name, value in row.items()} for row in rows]
+
+
 def _json_value(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def results_folder(out: str | Path | None, name: str) -> Path:
+    """Make the folder `out`, or a new one in results/ called by a name and the time; return it.
+
+    Raises ResultsError.
+    """
+    if out == "":
+        raise ResultsError("out: ''; expected the name of a folder")
+    folder = Path(out) if out is not None else _unused(f"{name}-{datetime.now():%Y%m%d-%H%M%S}")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ResultsError(f"{folder}: cannot be made: {error.strerror}") from None
+    return folder
+
+
+def _unused(name: str) -> Path:
+    suffixes = itertools.chain([""], (f"-{count}" for count in itertools.count(2)))
+    folders = (Path("results", name + suffix) for suffix in suffixes)
+    return next(folder for folder in folders if not folder.exists())

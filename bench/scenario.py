@@ -13,10 +13,11 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from bench.errors import BenchError
-from host.quantities import Duration, Quantity, Rate, Size
+from bench.faults import FaultError, read_faults
+from host.quantities import Duration, Quantity, Rate, Share, Size
 
 BACKENDS = ("central", "p2p")
-QUANTITIES = (Size, Rate, Duration)
+QUANTITIES = (Size, Rate, Duration, Share)
 SMALLEST_PIECE, LARGEST_PIECE = 2**14, 2**29  # a block of BEP 3, and what p2p.metainfo takes
 MOST_CLIENTS = 60_000  # a host's ports would not do for more
 MOST_REPEATS = 1_000
@@ -52,6 +53,14 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Downlinks of the clients: the list is cycled over them."""
     latency: Duration = Duration(0)
     """One way, from host to host."""
+    loss: Share = Share(0)
+    """Packets lost on the way from host to host. Datagrams are; TCP has a model's throughput."""
+    faults: tuple[str, ...] = ()
+    """What goes wrong, and when, such as `kill origin at 50%`; see `bench.faults`."""
+    session: Duration | None = None
+    """Median time (exponential, from the seed) that a client stays before it crashes."""
+    absence: Duration | None = None
+    """Median time until such a client is back; None: as long as `session`."""
     join_every: Duration = Duration(0)
     """Mean spacing of the clients' arrivals (exponential, from the seed); 0: all at once."""
     connections: int = 30
@@ -86,6 +95,10 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         for field, good, expected in self._checks():
             if not good:
                 raise ScenarioError(f"{field}: {field_text(self, field)!r}; expected {expected}")
+        try:
+            read_faults(self.faults, min(self.clients))
+        except FaultError as error:
+            raise ScenarioError(f"faults: {error}") from None
 
     def _checks(self) -> list[tuple[str, bool, str]]:
         def rate(*rates: float) -> bool:
@@ -93,6 +106,9 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
         def duration(seconds: float) -> bool:
             return 0 <= seconds <= LONGEST
+
+        def stays(seconds: float | None) -> bool:
+            return seconds is None or 0 < seconds <= LONGEST
 
         def different(values: Sequence[object]) -> bool:
             return 0 < len(values) == len(set(values))
@@ -114,6 +130,9 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             ("peer_up", rate(*self.peer_up), "rates above 0"),
             ("peer_down", rate(*self.peer_down), "rates above 0"),
             ("latency", duration(self.latency), "a duration from 0 to 1e9 s"),
+            ("loss", 0 <= self.loss < 1, "a share from 0% to below 100%"),
+            ("session", stays(self.session), "a duration above 0, to 1e9 s"),
+            ("absence", stays(self.absence), "a duration above 0, to 1e9 s"),
             ("join_every", duration(self.join_every), "a duration from 0 to 1e9 s"),
             ("transport", transports, f"some of {', '.join(get_args(Transport))}, each once"),
             ("request_size", self.request_size is None or self.request_size > 0, "a size above 0"),
@@ -134,6 +153,11 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def scale(self) -> float:
         """How many times the links are slowed so that the moved bytes take the file's time."""
         return self.file_size / self.transfer_size if self.transfer_size else 1.0
+
+    @property
+    def faulty(self) -> bool:
+        """Whether hosts crash or links change, so that a client need not finish."""
+        return bool(self.faults) or self.session is not None
 
     @property
     def seconds_per_unit(self) -> float:
@@ -177,6 +201,17 @@ def dump(scenario: Scenario) -> str:
 
     plain = _plain(scenario)
     return "".join(f"{field} = {toml(value)}\n" for field, value in plain.items())
+
+
+def build(fields: Mapping[str, object]) -> Scenario:
+    """Return a scenario of the fields given, whose values are as in `override_all`.
+
+    It is called `mine` where it has no name. Raises ScenarioError.
+    """
+    for field in fields:
+        _check_known(field)
+    data = {field: _from_user(field, value) for field, value in fields.items()}
+    return _convert({"name": "mine"} | data, strict=False)
 
 
 def override(scenario: Scenario, field: str, value: object) -> Scenario:
@@ -297,6 +332,7 @@ def _expected(field: str) -> str:
         Size: "a size such as '4 MiB'",
         Rate: "a rate such as '10 Mbit/s'",
         Duration: "a duration such as '20 ms'",
+        Share: "a share such as '2%'",
         int: "a whole number",
         float: "a number",
         str: "text",

@@ -55,6 +55,8 @@ class TrialResult(msgspec.Struct, tag=True):
     nodes: list[dict[str, Any]]
     samples: list[dict[str, Any]]
     edges: list[dict[str, Any]]
+    faults: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    pieces: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
 
 class TrialFailed(BenchError):  # noqa: N818 - it reads as what happened

@@ -22,17 +22,18 @@ def result_rows(scenario: Scenario, cases: list[Case], swept: Sequence[str]) -> 
     unit = scenario.time_unit
     repeated = any(case["runs"] > 1 for case in cases)
     real = any(case["clock"] == "real" for case in cases)
-    heads = [*swept, "backend", "N", f"finish ({unit})"]
+    partly = any(case["finished"] < case["clients"] for case in cases)
+    heads = [*swept, "backend", "N", *(["finished"] if partly else []), f"finish ({unit})"]
     heads += [f"least to most ({unit})"] if repeated else []
     heads += [f"bound ({unit})", "efficiency", "origin sent (F)", "mean peer (F)"]
     heads += ["busiest peer (F)", "peer Gini", "wall (s)"]
     heads += ["MB/s"] if real else []
     second = scenario.seconds_per_unit
-    return heads, [_result_row(case, swept, second, repeated, real) for case in cases]
+    return heads, [_result_row(case, swept, second, repeated, real, partly) for case in cases]
 
 
 def _result_row(
-    row: Case, swept: Sequence[str], second: float, repeated: bool, real: bool
+    row: Case, swept: Sequence[str], second: float, repeated: bool, real: bool, partly: bool
 ) -> list[str]:
     def copies(column: str) -> str:
         return figure(row[column] / row["file_bytes"] if row["file_bytes"] else math.nan, ".2f")
@@ -45,6 +46,7 @@ def _result_row(
         *(str(row[field]) for field in swept),
         row["backend"],
         str(row["clients"]),
+        *([f"{row['finished']:g}"] if partly else []),
         figure(finish / second),
         *([spread] if repeated else []),
         figure(row["bound_s"] / second if bounded else math.nan),

@@ -39,6 +39,29 @@ def kumar_ross_bound(
     )
 
 
+def client_server_rate(file_size: int, peer_downs: Sequence[float], deadline_s: float) -> float:
+    """Return the least origin uplink with which all N have the file within a deadline: N F / T.
+
+    The inverse of `client_server_bound`; `inf` where a downlink is too slow for any.
+    """
+    if file_size / min(peer_downs) > deadline_s:
+        return math.inf
+    return len(peer_downs) * file_size / deadline_s
+
+
+def p2p_rate(
+    file_size: int, peer_ups: Sequence[float], peer_downs: Sequence[float], deadline_s: float
+) -> float:
+    """Return the least origin uplink for a deadline among peers: max(F / T, N F / T - sum of ui).
+
+    The inverse of `p2p_bound`; `inf` where a downlink is too slow for any.
+    """
+    alone = client_server_rate(file_size, peer_downs, deadline_s)
+    if math.isinf(alone):
+        return alone
+    return max(file_size / deadline_s, alone - sum(peer_ups))
+
+
 def chunked_optimum(file_size: int, up: float, receivers: int, parts: int) -> float:
     """Return (F / u) (1 + floor(log2 N) / M): N receivers, M parts, every uplink `up`.
 
@@ -95,3 +118,24 @@ def lorenz(values: Iterable[float]) -> list[tuple[float, float]]:
     for rank, carried in enumerate(accumulate(ordered), start=1):
         curve.append((rank / count, carried / total if total else rank / count))
     return curve
+
+
+def chance_of_loss(hosts: int, copies: int, vanished: int) -> float:
+    """Return the chance that a file is lost when `vanished` of `hosts` go, whichever they are.
+
+    Its `copies` lie on as many hosts. All of them must be among those that go (hypergeometric):
+    C(N - r, k - r) / C(N, k).
+    """
+    if copies > vanished:
+        return 0.0
+    return math.comb(hosts - copies, vanished - copies) / math.comb(hosts, vanished)
+
+
+def chance_all_left(hosts: int, copies: Sequence[int], vanished: int) -> float:
+    """Return the chance that no file is lost, where `copies` says on how many hosts each one lies.
+
+    The product over the files. It is exact where each file's hosts were drawn independently of the
+    others', for given those that vanish, the losses are then independent. Of one given placement
+    it is an estimate.
+    """
+    return math.prod(1 - chance_of_loss(hosts, each, vanished) for each in copies)

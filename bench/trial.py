@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import random
 import resource
 import sys
 import tempfile
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter, process_time
 from typing import Any
 
-from bench.backends import BACKENDS, Backend, Node
-from bench.scenario import Scenario
+from bench.backends import BACKENDS, Backend
+from bench.injector import Injector
+from bench.members import Member, make_members
+from bench.rows import edge_rows, node_row, run_row, sample_rows
 from bench.sweep import Trial, TrialFailed, TrialResult
-from bench.theory import bound, gini
+from bench.theory import bound
 from host.clock import StuckError, run
 from host.host import Host
 from host.limits import MachineLimitError, ensure_descriptors, ensure_space
-from host.link import LinkConfig
 from host.network import Network
 from p2p.wire import BLOCK
 
@@ -37,27 +37,24 @@ REPORT_EVERY_S = 0.1
 LEAST_DEADLINE_S = 600.0
 """Seconds that any run may take: peers' timers, and the machine's own time on unlimited links."""
 
+GRACE_S = 60.0
+"""Seconds after its deadline in which a run with faults ends by itself; later it is stuck."""
+
 ROUNDS = 100
 """Turns that a run may take beside its bound: a block over the slowest link, then the latency."""
-
-
-@dataclass
-class Member:
-    """A node of the run, its host, and when it came and had the file (seconds of the run)."""
-
-    node: Node
-    host: Host
-    join_s: float = 0.0
-    finish_s: float = math.nan
 
 
 def run_trial(trial: Trial, workdir: Path, report: Callable[[float], None]) -> TrialResult:
     """Run one trial in `workdir` and return its rows; `report` gets the share of bytes come.
 
-    Raises TrialFailed when a file does not arrive, is not the one published, or time runs out.
+    Raises TrialFailed when a file is not the one published, and where nothing goes wrong by the
+    scenario's will also when one does not arrive, or time runs out.
     """
     scenario = trial.scenario
-    backend = BACKENDS[trial.backend](scenario)
+    arrivals: list[tuple[Host, int, float]] = []
+    backend = BACKENDS[trial.backend](
+        scenario, lambda host, piece: arrivals.append((host, piece, host.loop.time()))
+    )
     ideal_s = bound(scenario, trial.backend, trial.clients)
     joins = list(_joins(trial))
     deadline_s = deadline(trial, ideal_s) + joins[-1]
@@ -69,12 +66,14 @@ def run_trial(trial: Trial, workdir: Path, report: Callable[[float], None]) -> T
             original = _make_file(Path(folder), trial)
             if scenario.clock == "real":
                 _warm(Path(folder), trial.clients * scenario.transfer_size)
-            job = _run(trial, backend, original, joins, ideal_s, report)
-            members = run(job, clock=scenario.clock, speed=scenario.speed, deadline_s=deadline_s)
-            for member in members[1:]:
-                if not math.isfinite(member.finish_s):
-                    raise TrialFailed(f"{trial}: {member.host.name}: it never had the file")
-                _check(member.host.directory / original.name, original, member.host.name)
+            job = _run(_Plan(trial, backend, original, joins, ideal_s, deadline_s), report)
+            outcome = run(
+                job,
+                clock=scenario.clock,
+                speed=scenario.speed,
+                deadline_s=deadline_s + (GRACE_S if scenario.faulty else 0.0),
+            )
+            _check_files(trial, outcome.members[1:], original)
     except (StuckError, MachineLimitError) as error:
         raise TrialFailed(f"{trial}: {error}") from None
     spent = {
@@ -82,11 +81,17 @@ def run_trial(trial: Trial, workdir: Path, report: Callable[[float], None]) -> T
         "cpu_s": process_time() - cpu,
         "rss_bytes": _peak_rss(),
     }
+    members = outcome.members
     return TrialResult(
-        run=_run_row(trial, members, ideal_s) | spent,
-        nodes=[_node_row(member) for member in members],
-        samples=[row for member in members for row in _sample_rows(member)],
-        edges=[row for member in members for row in _edge_rows(member)],
+        run=run_row(trial, members, ideal_s) | spent,
+        nodes=[node_row(member) for member in members],
+        samples=[row for member in members for row in sample_rows(member)],
+        edges=[row for member in members for row in edge_rows(member)],
+        faults=outcome.faults,
+        pieces=[
+            {"node": host.name, "piece": piece, "t_s": when - outcome.start}
+            for host, piece, when in arrivals
+        ],
     )
 
 
@@ -142,42 +147,74 @@ def _warm(folder: Path, size: int) -> None:
     scratch.unlink()
 
 
-async def _run(
-    trial: Trial,
-    backend: Backend,
-    original: Path,
-    joins: list[float],
-    ideal_s: float,
-    report: Callable[[float], None],
-) -> list[Member]:
-    """Bring the hosts up, hand the file out, and return the members, the origin first."""
-    network = Network(seed=trial.seed, bucket_s=ideal_s / BUCKETS or 0.05)
-    members = [
-        Member(backend.client(host) if index else backend.origin(host), host)
-        for index, host in enumerate(_hosts(network, trial, original.parent))
-    ]
+@dataclass(frozen=True)
+class _Plan:
+    """What a run needs to know before it begins."""
+
+    trial: Trial
+    backend: Backend
+    original: Path
+    joins: list[float]
+    ideal_s: float
+    deadline_s: float
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What is left of a run."""
+
+    members: list[Member]
+    """The origin first."""
+    start: float
+    """The loop's time at which the file was published."""
+    faults: list[dict[str, Any]]
+    """Rows of what went wrong on purpose."""
+
+
+async def _run(plan: _Plan, report: Callable[[float], None]) -> _Outcome:
+    """Bring the hosts up, hand the file out, and return what is left."""
+    trial, scenario = plan.trial, plan.trial.scenario
+    network = Network(
+        seed=trial.seed, bucket_s=plan.ideal_s / BUCKETS or 0.05, raw=not scenario.faulty
+    )
+    members = make_members(network, trial, plan.backend, plan.original.parent)
     origin, *clients = members
     try:
-        link = await origin.node.publish(original)
-        start = network.loop.time()
-
-        async def serve(client: Member, join_s: float) -> None:
-            client.join_s = join_s
-            await asyncio.sleep(join_s)
-            try:
-                await client.node.fetch(link, client.host.directory)
-            except Exception as error:
-                raise TrialFailed(f"{trial}: {client.host.name}: {error}") from error
-            client.finish_s = network.loop.time() - start
-
-        jobs = [serve(client, join) for client, join in zip(clients, joins, strict=True)]
-        with _progress(clients, trial.scenario.transfer_size, report):
+        link = await origin.node.publish(plan.original)
+        outcome = _Outcome(members, network.loop.time(), [])
+        if scenario.faulty:
+            injector = Injector(trial, members, plan.original, link, plan.ideal_s)
+            outcome = replace(outcome, faults=injector.happened)
+            jobs = [injector.run(plan.joins, plan.deadline_s)]
+        else:
+            jobs = _fetches(trial, clients, plan.joins, link)
+        with _progress(clients, scenario.transfer_size, report):
             await _all(jobs, _crashes(network, trial))
     finally:
         for member in members:
             await member.node.close()
         await network.close()
-    return members
+    return outcome
+
+
+def _fetches(
+    trial: Trial, clients: Sequence[Member], joins: Sequence[float], link: str
+) -> list[Coroutine[Any, Any, None]]:
+    """A fetch of each client, begun when it joins; one that fails ends the run."""
+
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+
+    async def serve(client: Member, join_s: float) -> None:
+        client.join_s = join_s
+        await asyncio.sleep(join_s)
+        try:
+            await client.node.fetch(link, client.host.directory)
+        except Exception as error:
+            raise TrialFailed(f"{trial}: {client.host.name}: {error}") from error
+        client.finish_s = loop.time() - start
+
+    return [serve(client, join) for client, join in zip(clients, joins, strict=True)]
 
 
 @contextmanager
@@ -243,28 +280,13 @@ def _crashes(network: Network, trial: Trial) -> asyncio.Future[None]:
     return crash
 
 
-def _hosts(network: Network, trial: Trial, folder: Path) -> Iterator[Host]:
-    scenario = trial.scenario
-    yield _host(network, "origin", folder, scenario, scenario.origin_up, scenario.origin_down)
-    links = zip(scenario.peer_ups(trial.clients), scenario.peer_downs(trial.clients), strict=True)
-    for number, (up, down) in enumerate(links, 1):
-        yield _host(network, f"client-{number:03}", folder, scenario, up, down)
-
-
-def _host(
-    network: Network, name: str, folder: Path, scenario: Scenario, up: float, down: float
-) -> Host:
-    directory = folder / name
-    directory.mkdir()
-    # The path from host to host has the latency; either end's link bears half of it.
-    half = scenario.latency / 2
-    return Host(
-        network,
-        name,
-        directory,
-        up=LinkConfig(rate=up / scenario.scale, latency=half),
-        down=LinkConfig(rate=down / scenario.scale, latency=half),
-    )
+def _check_files(trial: Trial, clients: Sequence[Member], original: Path) -> None:
+    """Compare what the clients have with the published file, byte by byte."""
+    for client in clients:
+        if client.finished:
+            _check(client.host.directory / original.name, original, client.host.name)
+        elif not trial.scenario.faulty:
+            raise TrialFailed(f"{trial}: {client.host.name}: it never had the file")
 
 
 def _check(path: Path, original: Path, name: str) -> None:
@@ -276,62 +298,3 @@ def _check(path: Path, original: Path, name: str) -> None:
                 raise TrialFailed(f"{name}: the file it fetched is not the one published")
             if not block:
                 return
-
-
-def _run_row(trial: Trial, members: list[Member], ideal_s: float) -> dict[str, Any]:
-    origin, *clients = members
-    sent = [client.host.meter.up_bytes for client in clients]
-    finish = max(client.finish_s for client in clients)
-    return {
-        "backend": trial.backend,
-        "clients": trial.clients,
-        "seed": trial.seed,
-        "repeat": trial.repeat,
-        "clock": trial.scenario.clock,
-        "file_bytes": int(trial.scenario.transfer_size),
-        "scale": trial.scenario.scale,
-        "finish_s": finish,
-        "mean_finish_s": sum(client.finish_s for client in clients) / len(clients),
-        "bound_s": ideal_s,
-        "efficiency": ideal_s / finish if finish else math.nan,
-        "overhead_bytes": sum(client.host.meter.down_bytes for client in clients)
-        - len(clients) * int(trial.scenario.transfer_size),
-        "origin_up_bytes": origin.host.meter.up_bytes,
-        "origin_connections": origin.host.meter.accepted,
-        "origin_calls": origin.host.meter.calls.total(),
-        "peer_up_bytes_mean": sum(sent) / len(sent),
-        "peer_up_bytes_max": max(sent),
-        "peer_up_gini": gini(sent),
-        "load_gini": gini([origin.host.meter.up_bytes, *sent]),
-    }
-
-
-def _node_row(member: Member) -> dict[str, Any]:
-    meter = member.host.meter
-    return {
-        "node": member.host.name,
-        "role": "origin" if math.isnan(member.finish_s) else "client",
-        "join_s": member.join_s,
-        "finish_s": member.finish_s,
-        "up_bytes": meter.up_bytes,
-        "down_bytes": meter.down_bytes,
-        "neighbours": len(meter.up_by_remote.keys() | meter.down_by_remote.keys()),
-    }
-
-
-def _sample_rows(member: Member) -> Iterator[dict[str, Any]]:
-    meter = member.host.meter
-    for bucket in sorted(meter.up_series.keys() | meter.down_series.keys()):
-        yield {
-            "node": member.host.name,
-            "t_s": bucket * meter.bucket_s,
-            "bucket_s": meter.bucket_s,
-            "up_bytes": meter.up_series.get(bucket, 0),
-            "down_bytes": meter.down_series.get(bucket, 0),
-        }
-
-
-def _edge_rows(member: Member) -> Iterator[dict[str, Any]]:
-    for remote, size in sorted(member.host.meter.up_by_remote.items()):
-        target = member.host.network.name_of(remote)
-        yield {"source": member.host.name, "target": target, "bytes": size}

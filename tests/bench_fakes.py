@@ -24,6 +24,7 @@ def result_of(trial: Trial, finish_s: float | None = None) -> TrialResult:
         "clock": trial.scenario.clock,
         "file_bytes": trial.scenario.transfer_size,
         "scale": trial.scenario.scale,
+        "finished": trial.clients,
         "finish_s": finish_s,
         "mean_finish_s": finish_s / 2,
         "bound_s": bound_s,
@@ -40,7 +41,7 @@ def result_of(trial: Trial, finish_s: float | None = None) -> TrialResult:
         "cpu_s": 0.125,
         "rss_bytes": 1 << 20,
     }
-    node = {"join_s": 0.0, "down_bytes": 0, "up_bytes": 0, "neighbours": 1}
+    node = {"join_s": 0.0, "down_bytes": 0, "up_bytes": 0, "neighbours": 1, "connections_most": 1}
     origin = node | {"node": "origin", "role": "origin", "finish_s": float("nan")}
     clients = [node | {"node": name, "role": "client", "finish_s": finish_s} for name in names]
     sample = {"node": "origin", "t_s": 0.0, "bucket_s": 1.0, "up_bytes": size, "down_bytes": 0}

@@ -67,7 +67,9 @@ def one_run(
     up = [sent[name] for name in names]
     run = {
         "file_bytes": size,
+        "finished": clients,
         "finish_s": finish,
+        "mean_finish_s": float(finishes.mean()),
         "bound_s": least,
         "overhead_bytes": OVERHEAD[scenario.transport[0]] * clients,
         "origin_up_bytes": sent["origin"],

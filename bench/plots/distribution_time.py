@@ -58,7 +58,8 @@ def distribution_time(results: Frames, ax: Axes | None = None) -> Axes:
                 markersize=40,
                 markeredgewidth=2.5,
             )
-        clients, *finish = spread(rows, "finish_s")
+        whole = rows["finish_s"].where(rows["finished"] == rows["clients"])
+        clients, *finish = spread(rows.assign(finish_s=whole), "finish_s")
         median, low, high = (seconds / second for seconds in finish)
         points(ax, backend, order, "", clients, median, low, high)
         text = f"{name(backend)}\n{number(median[-1])} {unit}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -41,6 +42,10 @@ class Frames(Protocol):
     def samples(self) -> DataFrame: ...
     @property
     def edges(self) -> DataFrame: ...
+    @property
+    def faults(self) -> DataFrame: ...
+    @property
+    def pieces(self) -> DataFrame: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +60,8 @@ class Shown:
     nodes: DataFrame
     samples: DataFrame
     edges: DataFrame
+    faults: DataFrame
+    pieces: DataFrame
 
     @property
     def file_bytes(self) -> int:
@@ -62,7 +69,19 @@ class Shown:
 
     @property
     def finish_s(self) -> float:
-        return float(self.run["finish_s"])
+        """When the last client had the file; where none ever did, when the last byte was sent."""
+        finish = float(self.run["finish_s"])
+        if math.isfinite(finish):
+            return finish
+        return float((self.samples["t_s"] + self.samples["bucket_s"]).max())
+
+    @property
+    def ending(self) -> str:
+        """What happened at `finish_s`."""
+        finished = self.nodes["finish_s"].notna().sum()
+        if finished == self.clients:
+            return "last client done"
+        return f"{finished} of {self.clients} ever done" if finished else "last byte, nobody done"
 
     @property
     def bound_s(self) -> float:
@@ -115,6 +134,11 @@ def pick(frame: DataFrame, **values: object) -> DataFrame:
     return frame
 
 
+def of_run(frame: DataFrame, key: dict[str, Any]) -> DataFrame:
+    """A run's rows of a frame that may be empty."""
+    return frame if frame.empty else pick(frame, **key)
+
+
 def first_variant(results: Frames) -> Variant:
     """The first value that each field is swept with."""
     first: Variant = {}
@@ -157,6 +181,8 @@ def shown(results: Frames) -> list[Shown]:
                 nodes=pick(results.nodes, **key),
                 samples=pick(results.samples, **key),
                 edges=pick(results.edges, **key),
+                faults=of_run(results.faults, key),
+                pieces=of_run(results.pieces, key),
             )
         )
     return chosen

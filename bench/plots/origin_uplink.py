@@ -60,7 +60,7 @@ def _mark_finish(
     height = floor + top * (1 + BAND) / 2
     ax.plot([finish, finish], [floor, height], ":", color=shade, linewidth=2.5)
     ax.annotate(
-        f"{name(run.backend)}: last client done, {when}",
+        f"{name(run.backend)}: {run.ending}, {when}",
         (finish, height),
         (6 if early else -6, 0),
         textcoords="offset points",

@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bench_fakes import result_of
@@ -19,7 +21,7 @@ from bench.catalogue import find
 from bench.experiment import Interrupted
 from bench.results import KEY, ResultsError
 from bench.scenario import ScenarioError, override
-from bench.sweep import TrialFailed
+from bench.sweep import Trial, TrialFailed, TrialResult
 
 
 @pytest.fixture
@@ -133,6 +135,76 @@ def test_an_interrupt_keeps_those_that_finished(fake: pytest.MonkeyPatch) -> Non
     assert list(bench.load("kept").runs.backend) == ["p2p"]
 
 
+def test_an_interrupt_has_what_finished_with_it(fake: pytest.MonkeyPatch) -> None:
+    def interrupted(plan: list[object], *, on_done: object, **_: object) -> None:
+        on_done(0, result_of(plan[0]))  # type: ignore[operator, arg-type]
+        raise KeyboardInterrupt
+
+    fake.setattr(bench.experiment, "run_trials", interrupted)
+    with pytest.raises(Interrupted) as stop:
+        bench.run("quick", clients=2, out=False, progress=False)
+    assert stop.value.results is not None
+    assert list(stop.value.results.runs.backend) == ["central"]
+
+
+def test_a_scenario_may_be_a_mapping(fake: pytest.MonkeyPatch) -> None:
+    fields = {"file_size": "1 MiB", "clients": [2, 3], "origin_up": 1e6, "peer_up": "1 MiB/s"}
+    results = bench.run(fields, seed=7, out=False, progress=False)
+    assert results.scenario.name == "mine"
+    assert list(results.runs.clients) == [2, 3, 2, 3]
+    assert set(results.runs.seed) == {7}
+    with pytest.raises(ScenarioError, match=r"^peer_up: missing; expected a rate such as "):
+        bench.run({"file_size": "1 MiB", "clients": 1, "origin_up": 1e6}, progress=False)
+    with pytest.raises(ScenarioError, match=r"^clint: no such field; did you mean clients"):
+        bench.run(fields | {"clint": 1}, progress=False)
+
+
+async def test_a_run_while_the_loop_goes_on(fake: pytest.MonkeyPatch) -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    counting = asyncio.create_task(count())
+    results = await bench.arun("quick", clients=2, out=False, progress=False)
+    counting.cancel()
+    assert len(results.runs) == 2
+    assert turns > 10
+
+
+async def test_a_run_that_is_cancelled_keeps_what_finished(fake: pytest.MonkeyPatch) -> None:
+    loop, finished = asyncio.get_running_loop(), asyncio.Event()
+    original = bench.experiment.run_trials
+
+    def telling(plan: list[Trial], *, on_done: Callable[..., None], **rest: Any) -> None:
+        def done(index: int, result: TrialResult) -> None:
+            on_done(index, result)
+            loop.call_soon_threadsafe(finished.set)
+
+        original(plan, on_done=done, **rest)
+
+    fake.setattr(bench.experiment, "run_trials", telling)
+    use(fake, "endless")
+    running = asyncio.create_task(
+        bench.arun("quick", clients="1,2", backend="central", out="kept", progress=False, jobs=2)
+    )
+    await finished.wait()  # the first has; the second never does
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert list(bench.load("kept").runs.clients) == [1]
+    assert bench.load("kept").meta["ending"] == "interrupted"
+
+
+async def test_a_failed_run_fails_here_too(fake: pytest.MonkeyPatch) -> None:
+    use(fake, "broken")
+    with pytest.raises(TrialFailed, match="two lines"):
+        await bench.arun("quick", clients=1, out=False, progress=False)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "line"),
     [
@@ -232,7 +304,8 @@ def test_importing_bench_imports_nothing_heavy(tmp_path: Path) -> None:
     code = "import sys, bench; print([m for m in ('pandas', 'matplotlib', 'numpy', 'rich', "
     code += "'msgspec') if m in sys.modules], dir(bench))"
     out, err = python(code, tmp_path).communicate()
-    assert (out, err) == ("[] ['Results', 'load', 'run']\n", "")
+    names = ["Interrupted", "Results", "arun", "claim", "compare", "load", "run"]
+    assert (out, err) == (f"[] {names}\n", "")
     with pytest.raises(AttributeError, match="no attribute 'rum'"):
         _ = bench.rum
 
@@ -281,7 +354,7 @@ def interrupt(
     assert Path(workdir).is_dir()
     process.send_signal(number)
     out, err = process.communicate()
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     assert (out, err) == (
         "",
         "bench: interrupted: 1 of 2 runs had finished and are kept in kept\n",

@@ -235,11 +235,11 @@ def test_completion_steps_at_every_finish() -> None:
 
 
 def test_completion_labels_find_a_free_place() -> None:
-    early, late = Curve("p2p", np.full(9, 0.2), 0.1), Curve("central", np.full(9, 0.9), 0.0)
+    early, late = Curve("p2p", np.full(9, 0.2), 9, 0.1), Curve("central", np.full(9, 0.9), 9, 0.0)
     both = [early, late]
     assert beside(early, both, 0.5, width=0.3, end=1.0) == (0.2, True)
     assert beside(late, both, 0.5, width=0.3, end=1.0) == (0.9, False)
-    close = Curve("p2p", np.full(9, 0.95), 0.0)
+    close = Curve("p2p", np.full(9, 0.95), 9, 0.0)
     assert beside(close, [close, late], 0.5, width=0.3, end=1.0) == (0.9, False)
 
 

@@ -119,8 +119,10 @@ def test_saved_and_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     names = sorted(path.name for path in (tmp_path / "deep" / "folder").iterdir())
     assert names == [
         "edges.parquet",
+        "faults.parquet",
         "meta.json",
         "nodes.parquet",
+        "pieces.parquet",
         "runs.parquet",
         "samples.parquet",
         "scenario.toml",

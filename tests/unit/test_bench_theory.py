@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from itertools import permutations, product
+from itertools import combinations, permutations, product
 
 import pytest
 
@@ -10,12 +10,16 @@ from bench.catalogue import find
 from bench.scenario import override_all
 from bench.theory import (
     bound,
+    chance_all_left,
+    chance_of_loss,
     chunked_optimum,
     client_server_bound,
+    client_server_rate,
     gini,
     kumar_ross_bound,
     lorenz,
     p2p_bound,
+    p2p_rate,
 )
 
 UNLIMITED = math.inf
@@ -57,6 +61,34 @@ def test_the_books_homework(clients: int, client_server: int, p2p: dict[str, int
         scenario = override_all(find("homework"), {"peer_up": peer_up})
         assert bound(scenario, "central", clients) == client_server
         assert round(bound(scenario, "p2p", clients)) == seconds
+
+
+def test_the_rate_for_a_deadline_by_hand() -> None:
+    downs = [UNLIMITED] * 30
+    # F = 60, T = 10 s: a copy is 6 a second, and 30 peers want 180.
+    assert client_server_rate(60, downs, 10) == 180.0
+    assert p2p_rate(60, [6.0] * 30, downs, 10) == 6.0
+    assert p2p_rate(60, [5.0] * 30, downs, 10) == 30.0
+    assert p2p_rate(60, [UNLIMITED] * 30, downs, 10) == 6.0
+    assert p2p_rate(60, [0.0] * 30, downs, 10) == 180.0
+
+
+@pytest.mark.parametrize("clients", [1, 2, 7, 30])
+@pytest.mark.parametrize("up", [0.5, 6.0, 40.0])
+@pytest.mark.parametrize("deadline_s", [3.0, 10.0, 500.0])
+def test_the_rate_for_a_deadline_is_the_bounds_inverse(
+    clients: int, up: float, deadline_s: float
+) -> None:
+    ups, downs = [up] * clients, [25.0] * clients
+    alone = client_server_rate(60, downs, deadline_s)
+    shared = p2p_rate(60, ups, downs, deadline_s)
+    assert client_server_bound(60, alone, downs) == pytest.approx(deadline_s)
+    assert p2p_bound(60, shared, ups, downs) == pytest.approx(deadline_s)
+
+
+def test_no_origin_makes_up_for_a_slow_downlink() -> None:
+    assert client_server_rate(60, [100.0, 5.0], 10) == UNLIMITED
+    assert p2p_rate(60, [100.0] * 2, [100.0, 5.0], 10) == UNLIMITED
 
 
 def test_a_slow_downlink_bounds_both() -> None:
@@ -149,3 +181,40 @@ def test_gini() -> None:
 def test_lorenz() -> None:
     assert lorenz([3, 0, 1]) == [(0.0, 0.0), (1 / 3, 0.0), (2 / 3, 0.25), (1.0, 1.0)]
     assert lorenz([0, 0]) == [(0.0, 0.0), (0.5, 0.5), (1.0, 1.0)]
+
+
+def test_a_file_is_lost_with_the_last_of_its_hosts() -> None:
+    for hosts, copies in product(range(1, 7), range(7)):
+        holders = set(range(min(copies, hosts)))
+        for vanished in range(hosts + 1):
+            gone = [set(them) for them in combinations(range(hosts), vanished)]
+            share = sum(holders <= them for them in gone) / len(gone)
+            assert chance_of_loss(hosts, len(holders), vanished) == pytest.approx(share, abs=1e-12)
+
+
+def test_the_loss_of_a_file_by_hand() -> None:
+    assert chance_of_loss(10, 1, 4) == 0.4
+    assert chance_of_loss(20, 2, 5) == 10 / 190
+    assert chance_of_loss(20, 6, 5) == 0.0
+    assert chance_of_loss(5, 0, 0) == 1.0
+
+
+# Every placement of every file against every choice of those that vanish.
+@pytest.mark.parametrize("copies", [(1,), (1, 1), (2, 1), (2, 2, 1), (3, 2)])
+def test_all_files_are_left_as_often_as_an_exhaustive_count_says(copies: tuple[int, ...]) -> None:
+    hosts = 4
+    placements = list(product(*(combinations(range(hosts), each) for each in copies)))
+    for vanished in range(hosts + 1):
+        whole = cases = 0
+        for gone in combinations(range(hosts), vanished):
+            for placed in placements:
+                cases += 1
+                whole += not any(set(gone).issuperset(holders) for holders in placed)
+        assert chance_all_left(hosts, copies, vanished) == pytest.approx(whole / cases, abs=1e-12)
+
+
+def test_files_on_one_host_are_lost_together_and_the_product_does_not_know() -> None:
+    # Two files, one copy each, both on the same one of two hosts, of which one goes.
+    assert chance_all_left(2, (1, 1), 1) == 0.25
+    both_on_one = [0 not in gone for gone in ({0}, {1})]
+    assert sum(both_on_one) / 2 == 0.5

@@ -64,7 +64,7 @@ def test_a_client_that_never_has_the_file_fails_the_run(
         def client(self, host: Host) -> Client:
             return Quitter(host)
 
-    monkeypatch.setattr(bench.trial, "BACKENDS", {"central": lambda scenario: Backend()})
+    monkeypatch.setattr(bench.trial, "BACKENDS", {"central": lambda scenario, on_piece: Backend()})
     trial = only("central", 2)
     with pytest.raises(TrialFailed) as failure:
         run_trial(trial, tmp_path, lambda fraction: None)

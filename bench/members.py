@@ -1,0 +1,75 @@
+"""The members of a run: one origin and N clients, each a host and the program that runs on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.backends import Backend, Node
+from bench.scenario import Scenario
+from bench.sweep import Trial
+from host.host import Host
+from host.link import LinkConfig
+from host.network import Network
+
+
+@dataclass(eq=False)
+class Member:
+    """A host and its node, and when it came and had the file (seconds of the run)."""
+
+    host: Host
+    make: Callable[[Host], Node]
+    """Makes the node that runs on the host, and a new one after a crash."""
+    role: str
+    node: Node
+    join_s: float = 0.0
+    finish_s: float = math.nan
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has had the whole file."""
+        return math.isfinite(self.finish_s)
+
+
+def make_members(network: Network, trial: Trial, backend: Backend, folder: Path) -> list[Member]:
+    """Return the members of a run, the origin first; their files are to lie below `folder`."""
+    members: list[Member] = []
+    for host in _hosts(network, trial, folder):
+        make, role = (backend.client, "client") if members else (backend.origin, "origin")
+        members.append(Member(host, make, role, make(host)))
+    return members
+
+
+def _hosts(network: Network, trial: Trial, folder: Path) -> Iterator[Host]:
+    scenario = trial.scenario
+    yield _host(network, "origin", folder, scenario, scenario.origin_up, scenario.origin_down)
+    links = zip(scenario.peer_ups(trial.clients), scenario.peer_downs(trial.clients), strict=True)
+    for number, (up, down) in enumerate(links, 1):
+        yield _host(network, f"client-{number:03}", folder, scenario, up, down)
+
+
+def _host(
+    network: Network, name: str, folder: Path, scenario: Scenario, up: float, down: float
+) -> Host:
+    directory = folder / name
+    directory.mkdir()
+    half = halves(latency=scenario.latency, loss=scenario.loss)
+    return Host(
+        network,
+        name,
+        directory,
+        up=LinkConfig(rate=up / scenario.scale, **half),
+        down=LinkConfig(rate=down / scenario.scale, **half),
+    )
+
+
+def halves(**path: float) -> dict[str, float]:
+    """What a path from host to host has (latency, loss), as either end's link bears half of it."""
+    half = {}
+    if "latency" in path:
+        half["latency"] = path["latency"] / 2
+    if "loss" in path:
+        half["loss"] = 1 - math.sqrt(1 - path["loss"])  # what both let pass is as much
+    return half
