@@ -16,6 +16,11 @@ class Limits:
     head_s: float = 10.0
     """Seconds for a request's head (a frame, for the persistent socket) once it has begun, or for
     the first one (hardening guides say 10 s; nginx's default is 60 s)."""
+    wait_s: float = 60.0
+    """Seconds for which an HTTP client may have an answer held back until something changes (RFC
+    6202, section 5.5: 30 are safe, 120 have worked)."""
+    waiting: int = 1024
+    """HTTP answers that are held back at a time; to others what is there is told at once."""
     idle_s: float = 60.0
     """Seconds that a connection may rest between two requests (nginx: keepalive_timeout 75 s)."""
     least_rate: float = 1024.0
@@ -43,6 +48,9 @@ class ClientConfig:
     """Go on with what an earlier transfer left."""
     poll_s: float = 1.0
     """HTTP: seconds between two looks at what has changed."""
+    wait_s: int | None = None
+    """HTTP: seconds that the server may take to answer such a look while nothing has changed (long
+    polling); None: it answers at once."""
     block_size: int = 1428
     """TFTP: bytes of the file in a packet (RFC 2348); with all headers an Ethernet frame."""
     window: int = 16

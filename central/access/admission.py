@@ -28,6 +28,8 @@ class Admission:
         self._most_each = limits.per_address
         spare = descriptors - HEADROOM
         self._room = math.inf if descriptors < 0 else spare // DESCRIPTORS_EACH
+        self._most_waiting = limits.waiting
+        self._waiting = 0
         self._inside: Counter[str] = Counter()
         self.total = 0
         """How many are in."""
@@ -52,3 +54,16 @@ class Admission:
         self._inside[address] -= 1
         if not self._inside[address]:
             del self._inside[address]  # an address that is gone costs nothing
+
+    def wait(self) -> bool:
+        """Have one more answer held back, and return True; False when there are enough."""
+        if self._waiting >= self._most_waiting:
+            return False
+        self._waiting += 1
+        return True
+
+    def waited(self) -> None:
+        """An answer is held back no longer."""
+        if not self._waiting:
+            raise ValueError("no answer is held back")
+        self._waiting -= 1

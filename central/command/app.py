@@ -212,6 +212,15 @@ def watch(
         Duration | None,
         option("every", "TIME", "http:// asks so often; default 1 s.", Duration.parse),
     ] = None,
+    wait: Annotated[
+        Duration | None,
+        option(
+            "wait",
+            "TIME",
+            "http:// lets the server answer when something changes, within 60 s at most.",
+            Duration.parse,
+        ),
+    ] = None,
     token: Token = None,
     patience: Patience = None,
     as_json: AsJson = False,
@@ -219,12 +228,16 @@ def watch(
     """Print what changes in a folder, until Ctrl-C.
 
     Each file below it that is added, changed or removed is a line, and Ctrl-C is exit code 0.  By
-    http:// the server has to be asked again and again, about each folder; by socket:// it says so
-    itself, the moment it happens.  With --json each is {"event": "change", "kind":
-    added|changed|removed, "path", "bytes", "modified"}.
+    http:// the server has to be asked again and again, about each folder, or with --wait once for
+    every change; by socket:// it says so itself, the moment it happens.  With --json each is
+    {"event": "change", "kind": added|changed|removed, "path", "bytes", "modified"}.
     """
     link = arguments.folder_link(url)
-    run(looks.show_changes(link, client_config(token, patience, every=every), _plain(as_json)))
+    run(
+        looks.show_changes(
+            link, client_config(token, patience, every=every, wait=wait), _plain(as_json)
+        )
+    )
 
 
 @app.command(epilog=EXIT_CODES)

@@ -1,5 +1,6 @@
 """The options that several commands of `central` take, and what they make of a client."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -80,10 +81,12 @@ def client_config(
     request_size: Size | None = None,
     resume: bool = True,
     every: Duration | None = None,
+    wait: Duration | None = None,
 ) -> ClientConfig:
     """How to ask, by the options given. Raises ArgumentError."""
     usual = ClientConfig()
-    for name, value in (("patience", patience), ("request-size", request_size), ("every", every)):
+    given = {"patience": patience, "request-size": request_size, "every": every, "wait": wait}
+    for name, value in given.items():
         if value is not None and not value > 0:
             raise ArgumentError(f"--{name}: expected more than nothing")
     return ClientConfig(
@@ -92,6 +95,7 @@ def client_config(
         request_size=None if request_size is None else int(request_size),
         resume=resume,
         poll_s=usual.poll_s if every is None else every,
+        wait_s=None if wait is None else math.ceil(wait),
     )
 
 

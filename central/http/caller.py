@@ -65,6 +65,15 @@ class Caller(asyncio.BufferedProtocol):
         except TransferError as error:
             raise self._error(str(error)) from None
 
+    @property
+    def idle(self) -> bool:
+        """True when the next request could be sent: all is answered, and neither side has ended."""
+        return not (self._closed or self._over or self._asked or self._pending)
+
+    def turn_to(self, link: Link) -> None:
+        """Ask for another link of the same server from now on."""
+        self._link = link
+
     def close(self) -> None:
         """End the connection, now or as soon as it is there."""
         closed, self._closed = self._closed, True

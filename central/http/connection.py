@@ -125,7 +125,9 @@ class Connection(asyncio.Protocol):
             return False
         if self._more is not None:
             self._wake()
-        elif self._reply is None and not self._crowded:
+        elif self._reply is not None:
+            self._reply.hurry()
+        elif not self._crowded:
             self._advance()
         return True
 
@@ -210,6 +212,7 @@ class Connection(asyncio.Protocol):
         self._deadline.clear()
         now = self._site.host.date()
         reply = self._reply = Reply(self, head, now, self._house.date(now), self._address)
+        reply.hurried = self._eof
         rest = None
         if self._house.meant(head):
             rest = begin(reply, self._site)

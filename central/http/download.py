@@ -13,7 +13,7 @@ from central.config import ClientConfig
 from central.errors import NotFoundError, TransferError
 from central.http.answer import REDIRECTIONS, Answer
 from central.http.caller import Caller, HungUpError
-from central.http.session import Session
+from central.http.session import Kept, Session
 from central.landing import Landing
 from central.link import Link
 from host.host import Host
@@ -38,12 +38,19 @@ class Stretch:
 class Download:
     """Brings what a landing lacks."""
 
-    def __init__(self, host: Host, link: Link, landing: Landing, config: ClientConfig) -> None:
+    def __init__(
+        self,
+        host: Host,
+        link: Link,
+        landing: Landing,
+        config: ClientConfig,
+        kept: Kept | None = None,
+    ) -> None:
         self._link = link
         self._landing = landing
         self._size = config.request_size
         self._one_ahead = not config.close_each
-        self._session = Session(host, link, config)
+        self._session = Session(host, link, config, kept)
         self._asked: deque[Stretch] = deque()
         self._version: str | tuple[str | None, str | None] | None = None
         """How the first answer names the file's version: by a strong etag, or by a weak one and
@@ -66,6 +73,7 @@ class Download:
                 self._drop()  # a kept connection may end between two answers
             else:
                 await self._take(caller, self._asked.popleft(), answer)
+        self._session.leave()
 
     def close(self) -> None:
         """End the connection."""
@@ -147,7 +155,7 @@ class Download:
         self._landing.begin(0, size, answer.etag, answer.sha256)
         await self._receive(caller, answer, size)
         self._landing.finish()
-        self._drop()
+        self._release(answer)
 
     async def _receive(self, caller: Caller, answer: Answer, size: int | None) -> None:
         """Put a body of `size` bytes (None: as many as come) into the landing."""

@@ -19,8 +19,9 @@ from central.http.fields import prefers_page, read_token
 from central.http.heads import Plan, plan_file
 from central.http.intake import receive
 from central.http.reply import RETRY, Reply
-from central.http.request import BadRequestError
+from central.http.request import BadRequestError, Head
 from central.http.target import Target, parse_target
+from central.http.waiting import hold, wait_of
 from central.http.working import asks, working
 from central.library.library import Entry, Opened
 from central.site import Site
@@ -78,27 +79,56 @@ def _begin(reply: Reply, site: Site) -> Rest | None:
         reply.close(400)
     elif (target := parse_target(head.target)) is None:
         reply.say(404)
-    elif target.folder:
+    elif wait_of(head):
+        return _show_what_is_new(reply, site, target)
+    else:
+        return _show(reply, site, target)
+    return None
+
+
+def _show(reply: Reply, site: Site, target: Target) -> Rest | None:
+    library = site.library
+    if target.folder:
         return _list(reply, site, target.path)
-    elif (opened := library.open(target.path)) is None:
+    if (opened := library.open(target.path)) is None:
         if library.is_folder(target.path):
             reply.say(301, f"Location: {Target(target.path, True)}\r\n")
         else:
             reply.say(404)
-    else:
-        reply.opened = opened
-        digest = library.known_digest(opened)
-        if digest is None and asks(head):
-            return _give_with_digest(reply, site, opened)
-        return _give(reply, opened, digest)
-    return None
+        return None
+    reply.opened = opened
+    digest = library.known_digest(opened)
+    if digest is None and asks(reply.head):
+        return _give_with_digest(reply, site, opened)
+    return _give(reply, opened, digest)
+
+
+async def _show_what_is_new(reply: Reply, site: Site, target: Target) -> None:
+    head, library = reply.head, site.library
+
+    async def unchanged() -> bool:
+        if target.folder:
+            listed = await _look(head, site, target.path)
+            etag = None if listed is None else listed[1]
+        else:
+            opened = library.open(target.path)
+            etag = None
+            if opened is not None:
+                opened.close()
+                etag = opened.entry.etag
+        return etag is not None and _judge(head, etag) == 304
+
+    await hold(reply, site, target, unchanged)
+    rest = _show(reply, site, target)
+    if rest is not None:
+        await rest
 
 
 # ---- files
 
 
 def _give(reply: Reply, opened: Opened, digest: str | None) -> Rest | None:
-    plan = plan_file(reply.head, opened.entry, digest, int(reply.came.timestamp()))
+    plan = plan_file(reply.head, opened.entry, digest, int(reply.now.timestamp()))
     permit = reply.permit
     assert permit is not None
     if not plan.size:
@@ -152,27 +182,41 @@ async def _send(reply: Reply, opened: Opened, plan: Plan) -> None:
 
 
 async def _list(reply: Reply, site: Site, path: str) -> None:
-    entries = await site.host.compute(site.library.listing, path)
-    if entries is None:
+    head = reply.head
+    listed = await _look(head, site, path)
+    if listed is None:
         reply.say(404)
         return
-    head = reply.head
-    as_page = prefers_page(head.fields.get(b"accept"))
-    write = page.write_page if as_page else page.write_json
-    body, etag = await site.host.compute(_write_listing, write, path, entries)
+    body, etag = listed
     fields = f'ETag: "{etag}"\r\nVary: Accept\r\nCache-Control: no-cache\r\n'
-    status = judge(head.method, head.fields, Validators(f'"{etag}"'.encode("ascii"), None))
+    status = _judge(head, etag)
     if status == 304:
         reply.respond(304, fields)
     elif status == 412:
         reply.say(412)
     else:
+        as_page = prefers_page(head.fields.get(b"accept"))
         kind = "text/html; charset=utf-8" if as_page else "application/json"
         fields += (
             f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
             f"Content-Security-Policy: {page.POLICY}\r\nX-Content-Type-Options: nosniff\r\n"
         )
         reply.respond(200, fields, body)
+
+
+async def _look(head: Head, site: Site, path: str) -> tuple[bytes, str] | None:
+    """The listing of a folder and a name for what it says; None where there is no such folder."""
+    entries = await site.host.compute(site.library.listing, path)
+    if entries is None:
+        return None
+    as_page = prefers_page(head.fields.get(b"accept"))
+    write = page.write_page if as_page else page.write_json
+    return await site.host.compute(_write_listing, write, path, entries)
+
+
+def _judge(head: Head, etag: str) -> int:
+    """What the request's conditions make of a version that has no time of its own."""
+    return judge(head.method, head.fields, Validators(f'"{etag}"'.encode("ascii"), None))
 
 
 def _write_listing(

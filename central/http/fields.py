@@ -1,7 +1,7 @@
 """Header fields that a server reads and writes: tokens, digests, names of files, wishes.
 
 RFC 6750 and RFC 7617 (Authorization), RFC 9530 (digests), RFC 6266 and RFC 8187
-(Content-Disposition), RFC 9110, section 12.5.1 (Accept).
+(Content-Disposition), RFC 9110, section 12.5.1 (Accept), RFC 7240 (Prefer).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ _WANTED = re.compile(rb"(?:^|,)[ \t]*sha-256=(10|[0-9])[ \t]*(?=[,;]|$)")
 _BEARER = re.compile(rb"[A-Za-z0-9._~+/-]+=*")
 _PLAIN = re.compile(r"[A-Za-z0-9 !#$&'()+,.;=@^_`{}~\[\]-]+")
 """Names that a quoted string holds as they are, without a way to misread them."""
+_WAIT = re.compile(rb'(?:^|,)[ \t]*wait[ \t]*=[ \t]*("?)([0-9]{1,9})\1[ \t]*(?=[,;]|$)', re.I)
 _QUALITY = re.compile(rb"[ \t]*q[ \t]*=[ \t]*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*", re.I)
 
 
@@ -80,6 +81,12 @@ def wants_digest(value: bytes | None) -> bool:
         return False
     found = _WANTED.search(value)
     return found is not None and found[1] != b"0"
+
+
+def read_wait(prefer: bytes | None) -> int:
+    """Seconds that an answer may take by Prefer (RFC 7240, section 4.3); 0 where it is silent."""
+    found = None if prefer is None else _WAIT.search(prefer)
+    return int(found[2]) if found else 0
 
 
 def write_disposition(name: str) -> str:

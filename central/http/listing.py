@@ -1,19 +1,18 @@
-"""What a server has, by the JSON of its folders, and what changes there, by asking again and again.
+"""What a server has, by the JSON of its folders, asked for as often as one likes.
 
-Polling is cheap: If-None-Match gets 304 and no body while nothing changes (RFC 9110, 13.1.2).
+That is cheap: If-None-Match gets 304 and no body while nothing changes (RFC 9110, 13.1.2).
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
 import msgspec
 
 from central.config import ClientConfig
-from central.errors import BusyError, NotFoundError, TransferError
+from central.errors import NotFoundError, TransferError
 from central.http.answer import MAX_SIZE
 from central.http.page import Listing
 from central.http.session import Session
@@ -57,15 +56,18 @@ class Folders:
         self._session = Session(host, link, config)
         self._known: dict[str, _Read] = {}
 
-    async def read(self, path: str) -> dict[str, Item]:
+    async def read(self, path: str, wait_s: int | None = None) -> dict[str, Item]:
         """What is in a folder, by path; the path of a folder in it ends with `/`.
 
-        Raises CentralError.
+        The server may take `wait_s` seconds while it is as it was when last read; what is returned
+        then is the same object.  Raises CentralError.
         """
         known = self._known.get(path)
         more = [("Accept", "application/json")]
         if known is not None and known.etag is not None:
             more.append(("If-None-Match", known.etag))
+            if wait_s is not None:
+                more.append(("Prefer", f"wait={wait_s}"))
         target = f"/{quote(path)}/" if path else "/"
         answer = await self._session.get(target, *more)
         if answer.status != 200 and not (answer.status == 304 and known and known.etag):
@@ -148,32 +150,5 @@ async def listing(host: Host, link: Link, config: ClientConfig) -> list[Entry]:
     folders = Folders(host, link, config)
     try:
         return [item.entry for item in (await folders.read(link.path)).values()]
-    finally:
-        folders.close()
-
-
-async def watch(host: Host, link: Link, config: ClientConfig) -> AsyncGenerator[Change, None]:
-    """What changes below the folder `link.path` from now on, looked at every `config.poll_s`.
-
-    A server that goes away has `config.patience_s` to come back.  Who stops early closes it
-    (contextlib.aclosing).  Raises CentralError.
-    """
-    folders = Folders(host, link, config)
-    try:
-        known = await folders.files()
-        answered = host.loop.time()
-        while True:
-            await asyncio.sleep(config.poll_s)
-            try:
-                files = await folders.files()
-            except (TransferError, BusyError):
-                folders.close()
-                if host.loop.time() - answered > config.patience_s + config.poll_s:
-                    raise
-                continue
-            answered = host.loop.time()
-            for change in changes(known, files):
-                yield change
-            known = files
     finally:
         folders.close()

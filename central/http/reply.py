@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import IO, Protocol
 
 from central.access.log import Request
 from central.access.permit import Permit
 from central.errors import DeniedError
+from central.http.dates import write_date
 from central.http.heads import plain, write_head
 from central.http.request import Head
 from central.library.library import Opened, Upload
@@ -63,6 +65,13 @@ class Reply:
         """The connection may go on after this."""
         self.linger = False
         """The client may still be sending, and is to get its answer all the same."""
+        self.now = came
+        """When it is answered."""
+        self.hurried = False
+        """The client has closed its half, and may be gone: nothing is to be held back."""
+        self.on_hurry: Callable[[], None] = _nothing
+        self.applied = ""
+        """A field, with its CRLF, that says which wish of the client's was granted."""
         self.permit: Permit | None = None
         self.status = 0
         """Of the answer; 0 until its head was sent."""
@@ -75,6 +84,16 @@ class Reply:
         self._date = date
         self._address = address
 
+    def hurry(self) -> None:
+        """Hold nothing back from now on."""
+        self.hurried = True
+        self.on_hurry()
+
+    def answer_at(self, now: datetime) -> None:
+        """It took until `now` that there was something to answer."""
+        self.now = now
+        self._date = write_date(int(now.timestamp()))
+
     def respond(self, status: int, fields: str, body: bytes = b"") -> None:
         """Send an answer; `fields` describe `body`, which is left out where it is not due."""
         self.status = status
@@ -83,7 +102,7 @@ class Reply:
             connection = "close"
         elif self.head.version == b"1.0":
             connection = "keep-alive"
-        head = write_head(status, self._date, fields, connection)
+        head = write_head(status, self._date, fields + self.applied, connection)
         if self.head.method == "HEAD":
             body = b""
         self.way.write(head + body)
@@ -127,3 +146,7 @@ class Reply:
     def _field(self, name: bytes) -> str:
         value = self.head.fields.get(name)
         return "-" if value is None else value.decode("latin-1")
+
+
+def _nothing() -> None:
+    pass

@@ -18,11 +18,45 @@ MAX_REDIRECTIONS = 5
 """One after the other; browsers follow 20, and no honest server of files needs more than one."""
 
 
+class Kept:
+    """Connections that outlive what they were opened for, one to each server at most."""
+
+    def __init__(self) -> None:
+        self._callers: dict[str, Caller] = {}
+
+    def take(self, link: Link) -> Caller | None:
+        """The connection to the link's server, if there is one, which is the taker's now."""
+        caller = self._callers.pop(link.authority, None)
+        if caller is None or not caller.idle:
+            if caller is not None:
+                caller.close()
+            return None
+        caller.turn_to(link)
+        return caller
+
+    def leave(self, link: Link, caller: Caller) -> None:
+        """Have a connection to the link's server."""
+        if (other := self._callers.pop(link.authority, None)) is not None:
+            other.close()
+        self._callers[link.authority] = caller
+
+    def close(self) -> None:
+        """End them all."""
+        while self._callers:
+            self._callers.popitem()[1].close()
+
+
 class Session:
     """Asks one server, one request at a time unless its user asks the caller itself for more."""
 
-    def __init__(self, host: Host, link: Link, config: ClientConfig) -> None:
-        """Raises DeniedError for a token that cannot be sent."""
+    def __init__(
+        self, host: Host, link: Link, config: ClientConfig, kept: Kept | None = None
+    ) -> None:
+        """`kept`: where a connection may come from, and is left by `leave`.
+
+        Raises DeniedError for a token that cannot be sent.
+        """
+        self._kept = kept
         self._host = host
         self._link = link
         self._config = config
@@ -44,6 +78,8 @@ class Session:
 
     async def connected(self) -> Caller:
         """The connection that is there, or a new one. Raises TransferError."""
+        if self.caller is None and self._kept is not None:
+            self.caller = self._kept.take(self._link)
         if self.caller is None:
             caller = Caller(self._host, self._link, self._config.patience_s)
             try:
@@ -92,6 +128,13 @@ class Session:
         """The answer was read to its end: keep the connection if that is agreed on."""
         if self._config.close_each or not answer.reusable:
             self.drop()
+
+    def leave(self) -> None:
+        """Nothing more is asked here: keep the connection for another session, or end it."""
+        if self._kept is not None and self.caller is not None and self.caller.idle:
+            self._kept.leave(self._link, self.caller)
+            self.caller = None
+        self.drop()
 
     def drop(self) -> None:
         """Give the connection up; the next request opens another."""

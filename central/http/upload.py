@@ -18,9 +18,9 @@ from pathlib import Path
 from central.config import ClientConfig
 from central.errors import CorruptError, DiskError, LinkError, TransferError
 from central.http.answer import Answer
-from central.http.caller import Caller
+from central.http.caller import Caller, HungUpError
 from central.http.fields import write_digest
-from central.http.session import Session
+from central.http.session import Kept, Session
 from central.link import Link
 from central.outgoing import open_to_send
 from host.host import Host
@@ -29,6 +29,9 @@ EXPECT_S = 1.0
 """Seconds to wait for `100 Continue`, which an old server never sends (curl waits as long)."""
 
 GOOD = frozenset((200, 201, 204))
+
+MOST_SAID = 64 * 1024
+"""Bytes that a server may say about a file that it has stored; with more it is not listened to."""
 
 STRETCH_MIN, STRETCH_MAX = 16 * 1024, 4 * 1024 * 1024
 """Bytes handed over at a time: each stretch has to be gone within the patience."""
@@ -45,6 +48,7 @@ class Upload:
         size: int,
         config: ClientConfig,
         report: Callable[[int], None],
+        kept: Kept | None = None,
     ) -> None:
         self._host = host
         self._link = link
@@ -52,12 +56,20 @@ class Upload:
         self._size = size
         self._patience_s = config.patience_s
         self._report = report
-        self._session = Session(host, link, config)
+        self._session = Session(host, link, config, kept)
 
     async def run(self) -> None:
         """Return when the server has the whole file. Raises CentralError."""
         digest = await self._host.compute(_digest, self._file)
-        answer = await self._put(digest, expect=self._size > 0)
+        caller = await self._session.connected()
+        used = caller.answers > 0
+        try:
+            answer = await self._put(digest, expect=self._size > 0)
+        except HungUpError:
+            if not used:
+                raise
+            self._session.drop()  # a kept connection may end between two requests
+            answer = await self._put(digest, expect=self._size > 0)
         if answer.status == 417:
             self._session.drop()
             answer = await self._put(digest, expect=False)
@@ -95,12 +107,23 @@ class Upload:
                 await self._all_sent(sending)
                 if answer.sha256 not in (None, digest):
                     raise CorruptError(f"{self._link.path}: the server has stored another file")
+                await self._leave(caller, answer)
             return answer
         finally:
             self._session.drop()
             for task in (answering, sending):
                 task.cancel()
             await asyncio.gather(answering, sending, return_exceptions=True)
+
+    async def _leave(self, caller: Caller, answer: Answer) -> None:
+        """The file is stored: read what else the server says, and keep the connection if we can."""
+        self._session.release(answer)
+        if self._session.caller is None or (answer.length or 0) > MOST_SAID:
+            return
+        with suppress(TransferError):
+            while await caller.piece() is not None:
+                pass
+            self._session.leave()
 
     async def _send(self, caller: Caller) -> None:
         """Send all of it, in stretches that the patience allows; caller.answer() watches it."""
@@ -142,16 +165,18 @@ async def put(
     path: Path,
     config: ClientConfig,
     report: Callable[[int], None] = lambda sent: None,
+    kept: Kept | None = None,
 ) -> None:
     """Upload the local file at `path` as `link.path`; `report` gets the bytes sent so far.
 
-    Raises CentralError.
+    `kept`: a connection comes from there, and stays there for the next, if it may.  Raises
+    CentralError.
     """
     if not link.name:
         raise LinkError(f"{link} names no file; expected the name it is to have behind the port")
     file, size = open_to_send(path)
     with file:
-        upload = Upload(host, link, file, size, config, report)
+        upload = Upload(host, link, file, size, config, report, kept)
         try:
             await upload.run()
         finally:

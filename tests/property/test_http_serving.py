@@ -19,6 +19,7 @@ from central.http.fields import (
     prefers_page,
     read_digest,
     read_token,
+    read_wait,
     wants_digest,
     write_digest,
     write_disposition,
@@ -254,6 +255,7 @@ def test_any_field_is_read(value: bytes) -> None:
         assert token is None or (token.isascii() and token.isprintable() and " " not in token)
     assert prefers_page(value) in (True, False)
     assert wants_digest(value) in (True, False)
+    assert 0 <= read_wait(value) < 10**9
     assert parse_date(value) is None or isinstance(parse_date(value), int)
     try:
         digest = read_digest(value)

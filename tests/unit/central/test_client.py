@@ -127,6 +127,7 @@ def test_a_fetch_can_be_given_up(
             assert part == data[: len(part)]
             assert client.holdings() == {"file.bin": (len(part), len(data))}
         # Nobody holds the part any more.
+        host.start()
         assert (await Client(host).fetch(link, host.directory)).read_bytes() == data
         if left:
             assert script.field("Range")[-1] == f"bytes={len(part)}-"

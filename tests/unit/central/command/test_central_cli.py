@@ -448,7 +448,9 @@ class TestLooks:
         code, out, err = command("watch", "socket://127.0.0.1:9", "--every", "2 s")
         assert (code, err) == (0, "")
         assert out == "added    a  (2 KiB)\nremoved  b\\n\n"
-        assert stage.config.poll_s == 2.0
+        assert (stage.config.poll_s, stage.config.wait_s) == (2.0, None)
+        command("watch", "http://127.0.0.1:9", "--wait", "29.5 s")
+        assert stage.config.wait_s == 30
         code, out, err = command("watch", "http://127.0.0.1:9", "--json")
         assert records(out) == [
             {
@@ -509,6 +511,7 @@ class TestNames:
         (["get", URL, "--request-size", "0"], "--request-size: expected more than nothing"),
         (["get", URL, "--down-limit", "0"], "Invalid value for '--down-limit': '0': expected"),
         (["watch", "http://127.0.0.1:9", "--every", "0"], "--every: expected more than nothing"),
+        (["watch", "http://127.0.0.1:9", "--wait", "0"], "--wait: expected more than nothing"),
         (["watch", "tftp://127.0.0.1"], "'tftp://127.0.0.1': TFTP knows no folders"),
         (["list", "tftp://127.0.0.1"], "'tftp://127.0.0.1': TFTP knows no folders"),
     ],

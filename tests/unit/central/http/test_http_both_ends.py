@@ -13,6 +13,7 @@ from central.client import Client
 from central.config import ClientConfig
 from central.errors import DeniedError, NotFoundError, TransferError
 from central.http import client as http
+from central.landing import Landing
 from central.library.library import Change, Library
 from central.link import Link
 from central.server import Server
@@ -96,6 +97,7 @@ def test_killed_and_back(run_lab: RunLab, clock: Clock, digest: bool) -> None:
         assert 100_000 < had < SIZE
         assert sorted(path.name for path in host.directory.iterdir()) == ["a.part", "a.part.json"]
         root = away.directory / "files"
+        away.start()
         again = Server(away, library=Library(away, root), ports={"http": link.port})
         await again.start()
         before = host.meter.down_bytes
@@ -170,6 +172,80 @@ def test_what_changes_is_seen(run_lab: RunLab) -> None:
         ]
         watching.cancel()
         await asyncio.wait([watching])
+        await server.close()
+
+    run_lab(body)
+
+
+@pytest.mark.parametrize("stretch", [None, 50_000])
+@pytest.mark.parametrize(("close_each", "kept_open"), [(False, True), (True, False)])
+def test_transfers_one_after_the_other_share_a_connection(
+    run_lab: RunLab, clock: Clock, stretch: int | None, close_each: bool, kept_open: bool
+) -> None:
+    async def body(lab: Lab) -> None:
+        host, away = lab.host("client"), lab.host("server")
+        server, link = await started(away, writable=True)
+        source = host.directory / "source"
+        config = ClientConfig(close_each=close_each, request_size=stretch)
+        kept = http.Kept()
+        for number, size in enumerate((1, 2, SIZE)):
+            source.write_bytes(payload(size))
+            target = at(link, f"{number}.bin", payload(size))
+            await http.put(host, target, source, config, kept=kept)
+            path = host.directory / target.name
+            landing = await Landing.open(host, path, target)
+            await http.fetch(host, target, landing, config, kept)
+            await landing.commit()
+            await landing.close()
+            assert path.read_bytes() == payload(size)
+        if kept_open:
+            assert away.meter.accepted == 1
+        else:
+            assert away.meter.accepted >= 6
+        kept.close()
+        await server.close()
+
+    run_lab(body, clock=clock)
+
+
+def test_a_kept_connection_that_the_server_has_ended_is_opened_anew(
+    run_lab: RunLab, clock: Clock
+) -> None:
+    async def body(lab: Lab) -> None:
+        host, away = lab.host("client"), lab.host("server")
+        server, link = await started(away, writable=True)
+        source = host.directory / "source"
+        source.write_bytes(b"one")
+        kept = http.Kept()
+        await http.put(host, at(link, "a"), source, ClientConfig(), kept=kept)
+        port = server.addresses["http"][1]
+        root = away.directory / "files"
+        await server.close()
+        # Before the news of it is read, and behind it.
+        for turns in (0, 5):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            server = Server(away, ports={"http": port}, library=Library(away, root, writable=True))
+            await server.start()
+            await http.put(host, at(link, "a"), source, ClientConfig(), kept=kept)
+            assert (root / "a").read_bytes() == b"one"
+            await server.close()
+        kept.close()
+
+    run_lab(body, clock=clock)
+
+
+def test_a_transfer_that_fails_leaves_no_connection_behind(run_lab: RunLab) -> None:
+    async def body(lab: Lab) -> None:
+        host, away = lab.host("client"), lab.host("server")
+        server, link = await started(away)
+        kept = http.Kept()
+        target = at(link, "none")
+        landing = await Landing.open(host, host.directory / "none", target)
+        with pytest.raises(NotFoundError):
+            await http.fetch(host, target, landing, ClientConfig(), kept)
+        await landing.close()
+        assert kept.take(target) is None
         await server.close()
 
     run_lab(body)

@@ -318,6 +318,7 @@ def test_a_server_that_comes_back(run_lab: RunLab, away: float) -> None:
                 await watching
             assert 5 <= lab.now - start < 6.1
             return
+        server.start()
         await Script(server, shelf.respond).start(script.listener.port)
         await asyncio.sleep(1)
         assert found == [change("removed", "a"), change("added", "b", entry("b"))]

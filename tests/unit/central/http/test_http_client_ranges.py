@@ -307,6 +307,7 @@ def test_a_server_killed_and_back(run_lab: RunLab, clock: Clock) -> None:
         had = path.stat().st_size
         assert 500_000 <= had < 2_000_000
         assert names(host) == PARTS
+        first.host.start()
         again = Script(first.host, ranges(data))
         await again.start(first.listener.port)
         assert (await fetch(host, link)).read_bytes() == data
