@@ -236,7 +236,7 @@ def override_all(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
 def field_text(scenario: Scenario, field: str) -> str:
     """Return a field's value as people write it, and as `override` reads it."""
     value = _plain(scenario).get(field, "none")
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
 
 
 def _kind(field: str) -> tuple[Any, bool, bool]:
@@ -279,7 +279,7 @@ def _from_user(field: str, value: object) -> Any:
     """Return `value` as TOML would hold it."""
     kind, listed, optional = _kind(field)
     if listed and isinstance(value, str):
-        return [item.strip() for item in value.split(",")]
+        return [] if value == "none" else [item.strip() for item in value.split(",")]
     if optional and value == "none":
         return None
 

@@ -25,6 +25,12 @@ changes = st.fixed_dictionaries(
         "origin_up": rates,
         "peer_up": st.lists(rates, min_size=1, max_size=4),
         "latency": st.floats(0, 1e6),
+        "loss": st.floats(0, 0.99),
+        "session": st.floats(1e-3, 1e6) | st.none(),
+        "faults": st.lists(
+            st.sampled_from(["kill origin at 50%", "cut 1 client at 3 s", "restore origin at 60%"]),
+            max_size=3,
+        ),
         "clients": st.lists(st.integers(1, 1000), min_size=1, max_size=5, unique=True),
         "speed": st.floats(min_value=1e-3, max_value=1e9),
         "seed": st.integers(0, 2**32 - 1),

@@ -5,7 +5,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from host.quantities import LARGEST_SIZE, RATES, Duration, QuantityError, Rate, Size
+from host.quantities import LARGEST_SIZE, RATES, Duration, QuantityError, Rate, Share, Size
 
 finite = st.floats(min_value=0, max_value=1e300, allow_nan=False)
 
@@ -26,6 +26,12 @@ def test_rates_round_trip(value: float) -> None:
 @given(finite)
 def test_durations_round_trip(value: float) -> None:
     assert Duration.parse(str(Duration(value))) == value
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.floats(0, 1))
+def test_shares_round_trip(value: float) -> None:
+    assert Share.parse(str(Share(value))) == value
 
 
 @settings(max_examples=100, deadline=None)

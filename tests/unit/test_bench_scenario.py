@@ -85,7 +85,7 @@ def test_dump_is_read_back_as_it_was(name: str, tmp_path: Path) -> None:
         ('"1 MiB"', "true", "file_size: 'True' is not a size; expected e.g. '4 MiB' or '15 Gbit'"),
         ("[1, 2]", '[1, "two"]', "clients: 'two'; expected a whole number"),
         ("[1, 2]", "[0]", "clients: '0'; expected numbers from 1 to 60,000, each once"),
-        ("[1, 2]", "[]", "clients: ''; expected numbers from 1 to 60,000, each once"),
+        ("[1, 2]", "[]", "clients: 'none'; expected numbers from 1 to 60,000, each once"),
         ("origin_up", "orgin_up", "orgin_up: no such field; did you mean origin_up?"),
         ('file_size = "1 MiB"\n', "", "file_size: missing; expected a size such as '4 MiB'"),
         (
@@ -197,7 +197,7 @@ def test_override(field: str, value: object, text: str) -> None:
             "piece_size: '15.999 KiB'; expected a size from 16 KiB to 512 MiB",
         ),
         ("piece_size", "1 GiB", "piece_size: '1 GiB'; expected a size from 16 KiB to 512 MiB"),
-        ("clients", [], "clients: ''; expected numbers from 1 to 60,000, each once"),
+        ("clients", [], "clients: 'none'; expected numbers from 1 to 60,000, each once"),
         ("seed", "-1", "seed: '-1'; expected 0 to 4294967295"),
         ("latency", "5", "latency: '5' is not a duration; expected e.g. '20 ms' or '1 h'"),
         (
