@@ -1,7 +1,8 @@
 """The laboratory: `bench.run(...)` runs a scenario, `bench.load(directory)` reads its results.
 
 `bench.claim("load")` measures a claim of the lecture, `bench.compare(one, other)` sets two results
-side by side. All are imported when they are first used, so that `import bench` costs nothing.
+side by side; `bench.bounds()` is the theory, `bench.sliders(results)` moves it below the points.
+All are imported when they are first used, so that `import bench` costs nothing.
 """
 
 from importlib import import_module
@@ -10,21 +11,40 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bench.comparison import compare
     from bench.experiment import Interrupted, arun, run
+    from bench.explorer import bounds, sliders
+    from bench.lecture.finding import Finding
     from bench.lecture.finding import examine as claim
+    from bench.lecture.finding import load_finding as load_claim
     from bench.results import Results, load
 
 _PLACES = {
+    "Finding": "bench.lecture.finding",
     "Interrupted": "bench.experiment",
     "Results": "bench.results",
     "arun": "bench.experiment",
+    "bounds": "bench.explorer",
     "claim": "bench.lecture.finding:examine",
     "compare": "bench.comparison",
     "load": "bench.results",
+    "load_claim": "bench.lecture.finding:load_finding",
     "run": "bench.experiment",
+    "sliders": "bench.explorer",
 }
 """The module of each name, and what it is called there if otherwise."""
 
-__all__ = ["Interrupted", "Results", "arun", "claim", "compare", "load", "run"]
+__all__ = [
+    "Finding",
+    "Interrupted",
+    "Results",
+    "arun",
+    "bounds",
+    "claim",
+    "compare",
+    "load",
+    "load_claim",
+    "run",
+    "sliders",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -129,6 +129,9 @@ class Comparison:
             "(more with --repeats)",
         ]
 
+    def __repr__(self) -> str:
+        return f"<Comparison: {self.names[1]} against {self.names[0]}, {len(self.table)} rows>"
+
     def _repr_html_(self) -> str:
         return html(self.rows(), self.notes())
 

@@ -19,12 +19,18 @@ from bench.sweep import ANY, Sweep, TrialFailed, TrialResult, labels, trials
 
 Value = str | float | Sequence[Any]
 Out = str | Path | Literal[False] | None
+INTERRUPTED_WITHIN_S = 0.1
+"""Seconds of the loop's time from a notebook's interrupt to its being heard."""
 
 
 class Interrupted(KeyboardInterrupt):
     """An interrupt: one line that says where the finished runs are, and `results` with them."""
 
     results: Results | None = None
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows of it: the line alone."""
+        return [str(self)]
 
 
 def run(
@@ -97,11 +103,17 @@ async def arun(
 
     running = asyncio.ensure_future(asyncio.to_thread(aside))
     try:
-        outcome = await asyncio.shield(running)
+        # A notebook's interrupt only queues a callback, which a loop that sleeps does not see.
+        while not running.done():
+            await asyncio.wait([running], timeout=INTERRUPTED_WITHIN_S)
     except asyncio.CancelledError:
         stop.set()
         await asyncio.wait([running])
+        ended = running.exception() or running.result()
+        if isinstance(ended, Interrupted):
+            raise asyncio.CancelledError(str(ended)) from None
         raise
+    outcome = running.result()
     assert isinstance(outcome, Results)
     return outcome
 

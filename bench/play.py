@@ -51,7 +51,8 @@ class Played(msgspec.Struct, tag=True):
 def perform(play: Play, directory: Path, report: Callable[[float], None]) -> Played:
     """Play it in this process; a worker of the bench calls this.
 
-    Raises TrialFailed when it gets stuck or takes too long.
+    Raises TrialFailed when it gets stuck or takes too long, and TypeError for rows that hold what
+    msgpack does not, such as a figure of numpy's.
     """
     raise_descriptors()
     module, name = play.function.split(":")
@@ -61,4 +62,5 @@ def perform(play: Play, directory: Path, report: Callable[[float], None]) -> Pla
             outcome = run(outcome, clock=play.clock, deadline_s=play.deadline_s)
         except StuckError as error:
             raise TrialFailed(f"{play}: {error}") from None
+    msgspec.msgpack.encode(outcome)  # here, where what raises is told; not when it is sent
     return Played(outcome)

@@ -14,6 +14,7 @@ from bench.scenario import ScenarioError
 if TYPE_CHECKING:
     from bench.table import Rows
 
+INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 UNBOUNDED = 10_000  # characters of a line that nothing limits
 
 

@@ -6,7 +6,7 @@ A claim is one file in bench/claims. Its verdict is computed: data that say othe
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, get_type_hints
@@ -92,9 +92,10 @@ class Claim:
         return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
     def read_settings(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """All settings with those given, which may be text (a list with commas), in their places.
+        """All settings with those given in their places.
 
-        Raises SettingError.
+        A value may be text; a single one where several are expected stands alone. Raises
+        SettingError.
         """
         known = self.settings()
         hints = get_type_hints(self.measure)
@@ -102,12 +103,18 @@ class Claim:
             if name not in known:
                 there = ", ".join(known) or "none"
                 raise SettingError(f"{name}: claim {self.name} has no such setting; it has {there}")
-            text = isinstance(value, str)
-            listed = text and isinstance(known[name], tuple)
-            plain = [part.strip() for part in value.split(",")] if listed else value
+            plain = _several(value) if isinstance(known[name], tuple) else value
             try:
                 known[name] = msgspec.convert(plain, hints[name], strict=False)
             except msgspec.ValidationError as error:
-                reason = str(error).partition(" - at")[0]
-                raise SettingError(f"{name}: {value!r}: {reason}") from None
+                reason = str(error).partition(" - at")[0].replace("`", "")
+                line = f"{name}: {value!r}; {reason[0].lower()}{reason[1:]}"
+                raise SettingError(line) from None
         return known
+
+
+def _several(value: Any) -> list[Any]:
+    """The values of a setting that takes several: of text, its parts between commas."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",")]
+    return list(value) if isinstance(value, Iterable) else [value]

@@ -1,8 +1,10 @@
-"""What came of a claim: its data and the verdict on them; shown, kept in a folder, read again."""
+"""What came of a claim: its data and the verdict on them; kept in a folder, and read again."""
 
 from __future__ import annotations
 
+import io
 import json
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,15 +16,21 @@ from typing import TYPE_CHECKING, Any
 from bench.claims import find
 from bench.errors import BenchError
 from bench.lecture.claim import Claim, Data, Judgement
+from bench.lecture.page import image, sentences, table, verdict_box
 from bench.lecture.stage import Stage
 from bench.meta import collect_meta
 from bench.plots.style import DPI, SIZE, notebook_axes, roomy
-from bench.table import Rows, html
+from bench.table import Rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 RECORD = "finding.json"
+CELL_DPI = 90
+"""A notebook's cell is narrower than a projector's screen."""
+COLOURS_KEPT = 128
+"""Colours of a small picture's palette: a third of the bytes, and no difference to see."""
 
 
 class FindingError(BenchError, ValueError):
@@ -47,10 +55,13 @@ class Finding:
     @property
     def again(self) -> str:
         """The command that measures it again."""
-        given = {k: v for k, v in self.meta.get("settings", {}).items() if v is not None}
-        usual = self.claim.settings()
-        changed = {k: v for k, v in given.items() if v != usual.get(k)}
-        return " ".join(["bench claim", self.claim.name, *_options(changed)])
+        usual, settings = self.claim.settings(), self.meta.get("settings", {})
+        changed = [
+            f"--set {shlex.quote(f'{name}={_text(settings[name])}')}"
+            for name in usual
+            if _text(settings.get(name, usual[name])) != _text(usual[name])
+        ]
+        return " ".join(["bench claim", self.claim.name, *changed])
 
     def rows(self) -> Rows:
         """The table that people read: heads and texts."""
@@ -61,6 +72,24 @@ class Finding:
         ax = notebook_axes() if ax is None else ax
         self.claim.draw(self.data, ax)
         return ax
+
+    def small_png(self, dpi: int = DPI) -> bytes:
+        """The picture as a PNG file with a palette, for a page."""
+        from PIL import Image
+
+        page, small = io.BytesIO(), io.BytesIO()
+        self._figure().savefig(page, format="png", dpi=dpi)
+        picture = Image.open(page).convert("RGB")
+        picture.quantize(COLOURS_KEPT).save(small, "png", optimize=True)
+        return small.getvalue()
+
+    def _figure(self) -> Figure:
+        """The picture in a figure that is not pyplot's, so that none stays open."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=SIZE, layout=roomy(), facecolor="white")
+        self.plot(figure.subplots())
+        return figure
 
     def notes(self) -> list[str]:
         """The lines that belong beside the table."""
@@ -78,38 +107,56 @@ class Finding:
 
         Raises FindingError.
         """
-        from matplotlib.figure import Figure
-
         folder = Path(directory)
         judgement = self.judgement
         record = {
             "claim": self.claim.name,
-            "verdict": str(judgement.verdict),
+            "verdict": judgement.verdict,
             "condition": judgement.condition,
             "because": judgement.because,
+            "again": self.again,
             "frames": list(self.data),
-        } | self.meta
+            "meta": self.meta,
+        }
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for name, frame in self.data.items():
                 frame.to_parquet(folder / f"{name}.parquet", engine="pyarrow")
-            figure = Figure(figsize=SIZE, layout=roomy(), facecolor="white")
-            self.plot(figure.subplots())
-            for suffix in ("png", "svg"):
-                figure.savefig(folder / f"{self.claim.name}.{suffix}", dpi=DPI)
+            self._draw_into(folder)
             text = json.dumps(record, indent=2, ensure_ascii=False)
             folder.joinpath(RECORD).write_text(text + "\n", encoding="utf-8")
         except OSError as error:
-            raise FindingError(f"{folder}: cannot be written: {error.strerror}") from None
+            reason = error.strerror or error
+            raise FindingError(f"{folder}: cannot be written: {reason}") from None
         self.path = folder
         return folder
+
+    def _draw_into(self, folder: Path) -> None:
+        """Write the picture: the same data give the same SVG, byte for byte."""
+        from matplotlib import rc_context
+
+        figure, name = self._figure(), self.claim.name
+        figure.savefig(folder / f"{name}.png", dpi=DPI)
+        with rc_context({"svg.hashsalt": name}):
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
 
     def __repr__(self) -> str:
         return f"<Finding: {self.claim.name} {self.judgement}, {self.path or 'not saved'}>"
 
     def _repr_html_(self) -> str:
-        lines = "".join(f"<p>{escape(line)}</p>" for line in self.notes())
-        return lines + html(self.rows(), [])
+        claim, judgement = self.claim, self.judgement
+        frames = ", ".join(f'data["{name}"] ({len(own)} rows)' for name, own in self.data.items())
+        notes = [
+            f"Hypothesis: {claim.hypothesis}",
+            f"Measured: {claim.method}",
+            f"Frames: {frames}; {self.path or 'not saved'}. Again: {self.again}",
+        ]
+        picture = image(self.small_png(CELL_DPI), judgement.because)
+        paragraphs = "".join(f"<p>{escape(note)}</p>" for note in notes)
+        return (
+            f"<div>{sentences(claim, 'h3')}{verdict_box(judgement)}{picture}"
+            f"{table(self.rows())}{paragraphs}</div>"
+        )
 
 
 def examine(
@@ -124,43 +171,64 @@ def examine(
 
     Settings may be text. Raises NoSuchClaimError, SettingError, TrialFailed, FindingError.
     """
-    claim = find(claim) if isinstance(claim, str) else claim
-    chosen = claim.read_settings(settings)
-    begin = time.monotonic()
-    started = datetime.now().astimezone().isoformat(timespec="seconds")
-    data = claim.measure(Stage(progress=progress, jobs=jobs), **chosen)
-    meta = collect_meta() | {
-        "started": started,
-        "settings": chosen,
-        "wall_s": round(time.monotonic() - begin, 3),
-    }
-    finding = Finding(claim, data, meta)
+    chosen = find(claim) if isinstance(claim, str) else claim
+    finding = measure(chosen, Stage(progress=progress, jobs=jobs), settings)
     if out is not None:
         finding.save(out)
     return finding
 
 
+def measure(claim: Claim, stage: Stage, settings: Mapping[str, Any]) -> Finding:
+    """Measure a claim on a stage; nothing is saved. Raises SettingError, TrialFailed."""
+    chosen = claim.read_settings(settings)
+    begin = time.monotonic()
+    meta = collect_meta() | {
+        "started": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "settings": chosen,
+    }
+    data = claim.measure(stage, **chosen)
+    meta["wall_s"] = round(time.monotonic() - begin, 3)
+    return Finding(claim, data, meta)
+
+
 def load_finding(directory: str | Path) -> Finding:
     """Read what `Finding.save` left in `directory`; the verdict is computed again.
 
-    Raises FindingError.
+    Raises FindingError, also where the claim has changed and its frames no longer tell it enough.
     """
     import pandas as pd
 
     folder = Path(directory)
+    expected = f"{folder}: expected a folder that `bench claim` left"
     try:
-        meta = json.loads(folder.joinpath(RECORD).read_text(encoding="utf-8"))
-        data = {name: pd.read_parquet(folder / f"{name}.parquet") for name in meta["frames"]}
-        return Finding(find(meta["claim"]), data, meta, folder)
+        record = json.loads(folder.joinpath(RECORD).read_text(encoding="utf-8"))
+        data = {
+            name: pd.read_parquet(io.BytesIO(folder.joinpath(f"{name}.parquet").read_bytes()))
+            for name in record["frames"]
+        }
+        finding = Finding(find(record["claim"]), data, dict(record["meta"]), folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise FindingError(f"{expected}; {_line(error)}") from None
+    try:
+        finding.notes()
+        finding.rows()
+    except Exception as error:
+        # Whatever a claim does with frames that it does not know, it is the folder that is old.
         raise FindingError(
-            f"{folder}: expected a folder that `bench claim` left; {reason}"
+            f"{expected}; this one is of another version of the claim "
+            f"{finding.claim.name}: {_line(error)}"
         ) from None
+    return finding
 
 
-def _options(changed: Mapping[str, Any]) -> list[str]:
-    def text(value: Any) -> str:
-        return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+def _line(error: Exception) -> str:
+    """An error in a line; of a missing key, its name."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{Path(str(error.filename)).name}: {error.strerror}"
+    text = " ".join(str(error).split()) or type(error).__name__
+    return f"there is no {text}" if isinstance(error, KeyError) else text
 
-    return [f"--set {name}={text(value)}" for name, value in changed.items()]
+
+def _text(value: Any) -> str:
+    """A setting as people write it."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.experiment import run
+from bench.lecture.claim import SettingError
 from bench.play import Case, Experiment, Play, Played
 from bench.pool import run_plays
 from bench.scenario import Scenario
@@ -23,11 +24,17 @@ class Stage:
     """Runs what a claim asks for, and says on stderr how far it is."""
 
     def __init__(self, *, progress: bool = False, jobs: int | None = None) -> None:
+        """`jobs` experiments run beside each other; None: one a processor. Raises SettingError."""
+        if jobs is not None and jobs < 1:
+            raise SettingError(f"jobs: {jobs}; expected 1 or more")
         self._progress = progress
         self._jobs = jobs
 
     def run(self, scenario: str | Path | Scenario, **fields: Any) -> Results:
         """Run a scenario as `bench.run` does; nothing is saved."""
+        # Pandas takes most of a second to import: not to list the claims.
+        from bench.experiment import run
+
         return run(scenario, out=False, progress=self._progress, jobs=self._jobs, **fields)
 
     def play(
@@ -43,9 +50,12 @@ class Stage:
         `experiment(case, directory)` stands at the top of its module and returns rows by the name
         of their frame; each row gets its case's single values as columns. An async one runs under
         `clock`, and fails after `deadline_s` seconds of it. Plays under the virtual clock run
-        beside each other, others alone. Raises TrialFailed.
+        beside each other, others alone. Raises TrialFailed, or ValueError for an experiment that
+        a worker process could not import.
         """
-        function = f"{experiment.__module__}:{experiment.__name__}"
+        function = f"{experiment.__module__}:{experiment.__qualname__}"
+        if not re.fullmatch(r"(?!__main__)[\w.]+:\w+", function):
+            raise ValueError(f"{function}: expected a function at the top of a module's file")
         plays = [
             Play(function=function, case=dict(case), clock=clock, deadline_s=deadline_s)
             for case in cases
