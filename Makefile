@@ -7,7 +7,7 @@ BIN = .venv/bin
 PIP = $(BIN)/python -m pip install -q --disable-pip-version-check
 IS_NEW_ENOUGH = import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help bench test lint types notebooks front-page server-figures clean
+.PHONY: help bench test lint types notebooks front-page lecture server-figures clean
 
 help: ## List the habits
 	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -30,6 +30,9 @@ notebooks: .venv/for-development ## Run the notebooks and keep their output
 
 front-page: .venv/for-use ## Measure the README's pictures and figures again
 	$(BIN)/python docs/front_page.py
+
+lecture: .venv/for-use ## Measure every claim again: docs/lecture.html and the README's verdicts
+	$(BIN)/python docs/lecture.py
 
 server-figures: .venv/for-use ## Measure the HTTP server, against nginx where it is installed
 	$(BIN)/python docs/server_figures.py

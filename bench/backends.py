@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
+import central.errors
+import p2p.errors
 from bench.scenario import Scenario
 from central.backend import CentralBackend
 from central.config import ClientConfig
@@ -98,6 +100,13 @@ def _p2p(scenario: Scenario, on_piece: OnPiece | None = None) -> Backend:
         on_piece,
     )
 
+
+TROUBLE: Mapping[str, tuple[type[Exception], ...]] = {
+    "central": (central.errors.TransferError, central.errors.BusyError),
+    "p2p": (p2p.errors.NotFoundError,),
+}
+"""How a fetch fails where other hosts or the links between do; trouble with this machine's own disk
+or sockets is none of it."""
 
 BACKENDS: Mapping[str, Make] = {
     "central": _central,

@@ -1,7 +1,7 @@
 """What may go wrong in a run, as sentences of a scenario: `kill origin at 50%`. Pure.
 
-A host crashes (`kill`), is cut off without a word (`cut`), comes back (`restore`), or has other
-links from now on (`change`).
+A host's program crashes (`kill`), the host is cut off without a word (`cut`), either comes back
+(`restore`), or the host has other links from now on (`change`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ EXAMPLE = (
     "ACTION HOST WHEN, such as 'kill origin at 50%', 'cut client-003 at 10 s', "
     "'restore it 60 s later' or 'change 5 clients up=1 Mbit/s at 25%'"
 )
+LONGEST_S = 1e9
+"""Seconds: thirty years."""
 _WHEN = re.compile(
     r"(?P<what>.*?)\s+"
     r"(?:at\s+(?P<share>[\d.]+)\s?%|at\s+(?P<time>\S.*)|(?P<later>\d\S*\s*[a-zA-Z]+)\s+later)"
@@ -57,7 +59,8 @@ class Fault:
     who: str
     mark: Mark
     links: Mapping[str, float] = field(default_factory=dict)
-    """For `change`: up and down (bytes per second), latency (seconds, one way), loss (0 to 1)."""
+    """For `change`: up and down (bytes per second); latency (seconds, one way) and loss (0 to 1) of
+    its paths to hosts whose own links are as in the scenario."""
 
     def victims(self, clients: Sequence[str], last: Sequence[str], rng: random.Random) -> list[str]:
         """The hosts it happens to, of `clients`; `last` are those of the fault before it.
@@ -103,7 +106,10 @@ def _read(sentence: str) -> Fault:
     who = what["who"]
     if who.startswith("client-"):
         who = f"client-{int(who[7:]):03}"
-    links = {name: _link(name, text, sentence) for name, text in _LINK.findall(what["links"])}
+    given = _LINK.findall(what["links"])
+    links = {name: _link(name, text, sentence) for name, text in given}
+    if len(links) < len(given):
+        raise FaultError(f"{sentence!r}: expected each of up, down, latency and loss once")
     action: Action = what["action"]  # type: ignore[assignment]
     if bool(links) != (action == "change"):
         hint = "up=, down=, latency= or loss= after the host" if not links else "no link values"
@@ -122,10 +128,17 @@ def _mark(match: re.Match[str], sentence: str) -> Mark:
         return Mark(share=share)
     try:
         if match["time"] is not None:
-            return Mark(time_s=float(Duration.parse(match["time"])))
-        return Mark(later_s=float(Duration.parse(match["later"])))
+            return Mark(time_s=_seconds(match["time"]))
+        return Mark(later_s=_seconds(match["later"]))
     except QuantityError as error:
         raise FaultError(f"{sentence!r}: {error}") from None
+
+
+def _seconds(text: str) -> float:
+    value = Duration.parse(text)
+    if value > LONGEST_S:
+        raise QuantityError(f"{text!r} is too long; expected at most {LONGEST_S:g} s")
+    return float(value)
 
 
 def _link(name: str, text: str, sentence: str) -> float:
@@ -133,7 +146,7 @@ def _link(name: str, text: str, sentence: str) -> float:
         if name in ("up", "down"):
             value = float(Rate.parse(text))
         elif name == "latency":
-            value = float(Duration.parse(text))
+            value = _seconds(text)
         else:
             value = float(Share.parse(text))
     except QuantityError as error:

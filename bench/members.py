@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.backends import Backend, Node
@@ -26,6 +27,21 @@ class Member:
     node: Node
     join_s: float = 0.0
     finish_s: float = math.nan
+    up: bool = True
+    """Whether its program runs."""
+    held: int = 0
+    """The most bytes of the file that it was ever seen to have; see `look`."""
+    serving: asyncio.Task[None] | None = None
+    """Its fetch, where it may begin anew."""
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while something happens to it that takes several steps."""
+
+    def look(self) -> int:
+        """The most bytes of the file that it has had: what lies on the disk outlives a crash."""
+        if self.up:
+            here = sum(have for have, _ in self.node.holdings().values())
+            self.held = max(self.held, here)
+        return self.held
 
     @property
     def finished(self) -> bool:
@@ -73,3 +89,16 @@ def halves(**path: float) -> dict[str, float]:
     if "loss" in path:
         half["loss"] = 1 - math.sqrt(1 - path["loss"])  # what both let pass is as much
     return half
+
+
+def own_half(scenario: Scenario, path: Mapping[str, float]) -> dict[str, float]:
+    """What a host's links must have so that its paths have so much (latency, loss), where the far
+    end's links are as in the scenario.
+    """
+    far = halves(latency=scenario.latency, loss=scenario.loss)
+    own = {}
+    if "latency" in path:
+        own["latency"] = path["latency"] - far["latency"]
+    if "loss" in path:
+        own["loss"] = 1 - (1 - path["loss"]) / (1 - far["loss"])
+    return own

@@ -3,10 +3,11 @@
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from bench.scenario import Scenario, dump
 from bench.scenario import load as load_scenario
 from bench.sweep import Trial, TrialResult, labels
 from bench.table import Rows, html, result_rows, scaling
+from bench.topology import LEAST, overlay_measures
 
 KEY = {"backend": "str", "clients": "int64", "seed": "int64", "repeat": "int64"}
 COLUMNS: Mapping[str, Mapping[str, str]] = {
@@ -25,6 +27,7 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "file_bytes": "int64",
         "scale": "float64",
         "finished": "int64",  # clients that have the file
+        "ending": "str",  # see bench.lasting.Ending
         "finish_s": "float64",
         "mean_finish_s": "float64",
         "bound_s": "float64",
@@ -59,9 +62,22 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "down_bytes": "int64",
     },
     "edges": {"source": "str", "target": "str", "bytes": "int64"},
-    "faults": {"t_s": "float64", "action": "str", "node": "str", "share": "float64"},
+    "faults": {
+        "t_s": "float64",
+        "action": "str",
+        "node": "str",
+        "share": "float64",
+        "sentence": "str",
+    },
     "pieces": {"node": "str", "piece": "int64", "t_s": "float64"},
 }
+
+ENDINGS = {
+    "hopeless": "when all who lacked the file were down for good",
+    "stalled": "when nobody got any further",
+    "deadline": "at their deadline (--set deadline=... gives more time)",
+}
+"""How a run ends in which not all clients finish; see `bench.lasting.Ending`."""
 
 
 class ResultsError(BenchError, ValueError):
@@ -158,6 +174,13 @@ class Results:
             draw_all(self, folder)
         return folder
 
+    def overlay_measures(self, least: float = LEAST) -> pd.DataFrame:
+        """Return the overlay of each run in numbers: see `bench.topology.overlay_measures`.
+
+        Pairs of hosts that moved less than `least` of the file carried talk, and are no links.
+        """
+        return overlay_measures(self.nodes, self.edges, self.runs, self.swept, least)
+
     def rows(self) -> Rows:
         """Return the table that people read: heads and texts, a row for every case."""
         return result_rows(self.scenario, self._cases(), self.swept)
@@ -165,7 +188,17 @@ class Results:
     def notes(self) -> list[str]:
         """Return the lines that belong beside the table: what it is, and how it was scaled."""
         title = self.scenario.title or self.scenario.name
-        return [title, *filter(None, [scaling(self.scenario, self._cases())])]
+        return [title, *filter(None, [scaling(self.scenario, self._cases())]), *self._endings()]
+
+    def _endings(self) -> Iterator[str]:
+        """Lines on runs that ended before all had the file, and on faults that never happened."""
+        for ending, line in ENDINGS.items():
+            if count := int((self.runs["ending"] == ending).sum()):
+                yield f"{count} of {len(self.runs)} runs ended {line}"
+        if len(self.faults):
+            missed = self.faults[self.faults["t_s"].isna()]
+            for sentence, rows in missed.groupby("sentence", sort=False):
+                yield f"never happened in {len(rows)} of the runs: {sentence}"
 
     def _cases(self) -> list[dict[str, Any]]:
         cases = self.summary().to_dict("records")
@@ -175,7 +208,14 @@ class Results:
         return f"<Results: {self.scenario.name}, {len(self.runs)} runs, {self.path or 'not saved'}>"
 
     def _repr_html_(self) -> str:
-        return html(self.rows(), self.notes())
+        if self.runs.empty:
+            return f"<p>{escape(repr(self))}</p>"
+        sizes = ((name, len(getattr(self, name))) for name in COLUMNS)
+        frames = ", ".join(f".{name} ({rows:,})" for name, rows in sizes if rows)
+        kept = f"kept in {self.path}" if self.path else "not kept; .save(folder) keeps them"
+        drawn = ", ".join(f"{name}()" for name in dir(self.plot))
+        below = [f"frames, with their rows: {frames}", f"pictures: .plot. {drawn}", kept]
+        return html(self.rows(), self.notes(), below)
 
 
 def collect(

@@ -11,27 +11,35 @@ from bench.sweep import Trial
 from bench.theory import gini
 
 
-def run_row(trial: Trial, members: list[Member], ideal_s: float) -> dict[str, Any]:
-    """The row of `runs`; times are those of the clients that finished, NaN where none did."""
+def run_row(
+    trial: Trial, members: list[Member], ideal_s: float, ending: str, faults: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """The row of `runs`; times are those of the clients that finished, NaN where none did.
+
+    There is no efficiency where somebody did not, or where the bound is of links that changed.
+    """
     origin, *clients = members
     sent = [client.host.meter.up_bytes for client in clients]
     finishes = [client.finish_s for client in clients if client.finished]
     finish = max(finishes, default=math.nan)
+    size = int(trial.scenario.transfer_size)
+    held = sum(size if client.finished else client.held for client in clients)
+    bounded = ending == "whole" and not any(row["action"] == "change" for row in faults)
     return {
         "backend": trial.backend,
         "clients": trial.clients,
         "seed": trial.seed,
         "repeat": trial.repeat,
         "clock": trial.scenario.clock,
-        "file_bytes": int(trial.scenario.transfer_size),
+        "file_bytes": size,
         "scale": trial.scenario.scale,
         "finished": len(finishes),
+        "ending": ending,
         "finish_s": finish,
         "mean_finish_s": sum(finishes) / len(finishes) if finishes else math.nan,
         "bound_s": ideal_s,
-        "efficiency": ideal_s / finish if finish and len(finishes) == len(clients) else math.nan,
-        "overhead_bytes": sum(client.host.meter.down_bytes for client in clients)
-        - len(clients) * int(trial.scenario.transfer_size),
+        "efficiency": ideal_s / finish if finish and bounded else math.nan,
+        "overhead_bytes": sum(client.host.meter.down_bytes for client in clients) - held,
         "origin_up_bytes": origin.host.meter.up_bytes,
         "origin_connections": origin.host.meter.accepted,
         "origin_calls": origin.host.meter.calls.total(),

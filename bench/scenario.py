@@ -58,7 +58,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     faults: tuple[str, ...] = ()
     """What goes wrong, and when, such as `kill origin at 50%`; see `bench.faults`."""
     session: Duration | None = None
-    """Median time (exponential, from the seed) that a client stays before it crashes."""
+    """Median time (exponential, from the seed) that a client stays before its program crashes."""
     absence: Duration | None = None
     """Median time until such a client is back; None: as long as `session`."""
     join_every: Duration = Duration(0)
@@ -96,9 +96,19 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             if not good:
                 raise ScenarioError(f"{field}: {field_text(self, field)!r}; expected {expected}")
         try:
-            read_faults(self.faults, min(self.clients))
+            faults = read_faults(self.faults, min(self.clients))
         except FaultError as error:
             raise ScenarioError(f"faults: {error}") from None
+        for sentence, fault in zip(self.faults, faults, strict=True):
+            if fault.links.get("latency", math.inf) < self.latency / 2:
+                raise ScenarioError(
+                    f"faults: {sentence!r}: expected a latency of at least "
+                    f"{Duration(self.latency / 2)}, which the other end bears"
+                )
+            if 1 - fault.links.get("loss", 1.0) > math.sqrt(1 - self.loss):
+                raise ScenarioError(
+                    f"faults: {sentence!r}: expected no less loss than the other end's half"
+                )
 
     def _checks(self) -> list[tuple[str, bool, str]]:
         def rate(*rates: float) -> bool:

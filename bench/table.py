@@ -124,11 +124,13 @@ def draw(rows: Rows, width: int) -> Table:
     return table
 
 
-def html(rows: Rows, notes: Sequence[str]) -> str:
-    """Return rows as a table for a notebook, the notes above it."""
+def html(rows: Rows, notes: Sequence[str], below: Sequence[str] = ()) -> str:
+    """Return rows as a table for a notebook, the notes above it and what else there is below."""
     lines = [_html_row(rows[0], "th"), *(_html_row(row, "td") for row in rows[1])]
-    paragraphs = "".join(f"<p>{escape(note)}</p>" for note in notes if note)
-    return f"{paragraphs}<table>{''.join(lines)}</table>"
+    above, under = (
+        "".join(f"<p>{escape(note)}</p>" for note in part if note) for part in (notes, below)
+    )
+    return f"{above}<table>{''.join(lines)}</table>{under}"
 
 
 def _html_row(cells: list[str], tag: str) -> str:

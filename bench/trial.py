@@ -9,14 +9,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event, Thread
 from time import perf_counter, process_time
 from typing import Any
 
-from bench.backends import BACKENDS, Backend
-from bench.injector import Injector
+from bench.backends import BACKENDS, TROUBLE, Backend
+from bench.lasting import Ending, LastingRun
 from bench.members import Member, make_members
 from bench.rows import edge_rows, node_row, run_row, sample_rows
 from bench.sweep import Trial, TrialFailed, TrialResult
@@ -83,7 +83,7 @@ def run_trial(trial: Trial, workdir: Path, report: Callable[[float], None]) -> T
     }
     members = outcome.members
     return TrialResult(
-        run=run_row(trial, members, ideal_s) | spent,
+        run=run_row(trial, members, ideal_s, outcome.ending, outcome.faults) | spent,
         nodes=[node_row(member) for member in members],
         samples=[row for member in members for row in sample_rows(member)],
         edges=[row for member in members for row in edge_rows(member)],
@@ -167,7 +167,8 @@ class _Outcome:
     """The origin first."""
     start: float
     """The loop's time at which the file was published."""
-    faults: list[dict[str, Any]]
+    ending: Ending = "whole"
+    faults: list[dict[str, Any]] = field(default_factory=list)
     """Rows of what went wrong on purpose."""
 
 
@@ -181,15 +182,18 @@ async def _run(plan: _Plan, report: Callable[[float], None]) -> _Outcome:
     origin, *clients = members
     try:
         link = await origin.node.publish(plan.original)
-        outcome = _Outcome(members, network.loop.time(), [])
+        outcome = _Outcome(members, network.loop.time())
         if scenario.faulty:
-            injector = Injector(trial, members, plan.original, link, plan.ideal_s)
-            outcome = replace(outcome, faults=injector.happened)
-            jobs = [injector.run(plan.joins, plan.deadline_s)]
+            lasting = LastingRun(
+                trial, members, plan.original, link, plan.ideal_s, TROUBLE[trial.backend]
+            )
+            jobs = [lasting.run(plan.joins, plan.deadline_s)]
         else:
             jobs = _fetches(trial, clients, plan.joins, link)
         with _progress(clients, scenario.transfer_size, report):
             await _all(jobs, _crashes(network, trial))
+        if scenario.faulty:
+            outcome = replace(outcome, ending=lasting.ending, faults=lasting.faults())
     finally:
         for member in members:
             await member.node.close()
@@ -250,7 +254,7 @@ async def _all(jobs: Iterable[Coroutine[Any, Any, None]], crash: asyncio.Future[
                 for number, job in enumerate(jobs, 1):
                     serving.create_task(job, name=f"client-{number:03}")
             watch.cancel()
-    except* TrialFailed as failures:
+    except* Exception as failures:
         raise _first(failures) from None
 
 
@@ -258,7 +262,8 @@ async def _result(crash: asyncio.Future[None]) -> None:
     await crash
 
 
-def _first(failures: BaseExceptionGroup[TrialFailed]) -> TrialFailed:
+def _first(failures: BaseExceptionGroup[Exception]) -> Exception:
+    """The first failure, which is more to a reader than a group of them."""
     first = failures.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
 

@@ -1,7 +1,8 @@
-"""Runs every notebook and keeps its output, small enough for git: pictures in 128 colours."""
+"""Runs notebooks, all or those named, and keeps their output small: pictures in 128 colours."""
 
 import base64
 import io
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -35,8 +36,9 @@ def run(path: Path) -> None:
 
 
 def main() -> None:
-    """Run them all; to be started in the project's folder."""
-    for path in sorted(Path("notebooks").glob("*.ipynb")):
+    """Run them; to be started in the project's folder."""
+    named = [Path(name) for name in sys.argv[1:]]
+    for path in named or sorted(Path("notebooks").glob("*.ipynb")):
         print(path)
         run(path)
 

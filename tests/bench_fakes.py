@@ -25,6 +25,7 @@ def result_of(trial: Trial, finish_s: float | None = None) -> TrialResult:
         "file_bytes": trial.scenario.transfer_size,
         "scale": trial.scenario.scale,
         "finished": trial.clients,
+        "ending": "whole",
         "finish_s": finish_s,
         "mean_finish_s": finish_s / 2,
         "bound_s": bound_s,

@@ -17,6 +17,8 @@ from programs import needs
 
 import bench
 from bench.catalogue import find, names
+from bench.claims import everything
+from bench.lecture.claim import Verdict
 from bench.plots import PICTURES
 from bench.results import COLUMNS, KEY
 from bench.table import figure
@@ -40,6 +42,8 @@ if sys.argv[1] == "run" and "{FIRST}" not in sys.argv:
     sys.argv += ["--file-size", "64 KiB", "--set", "piece_size=16 KiB"]
     sys.argv += ["--clients", "2"] if "--clients" not in sys.argv else []
     bench.plots.PICTURES.clear()
+if sys.argv[1] == "claims" and "--list" not in sys.argv:
+    sys.argv.insert(2, "boundaries")
 if sys.argv[1] == "plot":
     bench.plots.PICTURES = {{"overlay": bench.plots.PICTURES["overlay"]}}
 main()
@@ -213,7 +217,11 @@ def test_the_commands_leave_what_the_tables_say(folder: Path) -> None:
     assert drawn == {f"{name}.{kind}" for name in PICTURES for kind in ("png", "svg")}
     compared = {f"transports.{kind}" for kind in ("png", "svg")}
     assert kept == frames | (drawn - compared) | {"scenario.toml", "meta.json"}
-    assert len(list((folder / "results").iterdir())) == len(commands("bench run"))
+    claims = [line for line in commands("bench claim") + commands("bench claims")
+              if "--list" not in line]  # fmt: skip
+    kept_runs = len(list((folder / "results").iterdir()))
+    assert kept_runs == len(commands("bench run")) + len(claims)
+    assert len(list((folder / "results").glob("claims-*/report.html"))) == 1
     records = json.loads((folder / "runs.json").read_text())
     assert [record["backend"] for record in records] == ["central", "p2p"]
     assert list(pd.read_csv(folder / "runs.csv").columns) == [*KEY, *COLUMNS["runs"]]
@@ -226,6 +234,13 @@ def test_the_columns_are_those_of_the_frames() -> None:
 
 def test_the_scenarios_are_those_of_the_catalogue() -> None:
     assert sorted(quoted(row[0])[0] for row in table("scenario")) == names()
+
+
+def test_the_claims_are_those_of_the_folder() -> None:
+    rows = {quoted(row[0])[0]: row[1] for row in table("claim")}
+    assert rows == {claim.name: claim.english for claim in everything()}
+    verdicts = tuple(map(str, (Verdict.HOLDS, Verdict.FAILS)))
+    assert all(row[2].startswith(verdicts) for row in table("claim"))
 
 
 def test_a_results_folder_can_be_run_again(folder: Path) -> None:

@@ -98,7 +98,7 @@ class Claim:
         SettingError.
         """
         known = self.settings()
-        hints = get_type_hints(self.measure)
+        hints = get_type_hints(self.measure, include_extras=True)
         for name, value in given.items():
             if name not in known:
                 there = ", ".join(known) or "none"

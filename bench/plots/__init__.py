@@ -16,6 +16,7 @@ from bench.plots.frames import Frames
 from bench.plots.load import load
 from bench.plots.origin_uplink import origin_uplink
 from bench.plots.overlay import overlay
+from bench.plots.pieces import has_pieces, pieces
 from bench.plots.style import DPI, SIZE, roomy
 from bench.plots.transports import several_transports, transports
 from bench.plots.who_carried import who_carried
@@ -30,9 +31,13 @@ PICTURES: dict[str, Callable[..., Axes]] = {
     "origin_uplink": origin_uplink,
     "completion_cdf": completion_cdf,
     "overlay": overlay,
+    "pieces": pieces,
     "transports": transports,
 }
-ONLY_WHERE: dict[str, Callable[[Frames], bool]] = {"transports": several_transports}
+ONLY_WHERE: dict[str, Callable[[Frames], bool]] = {
+    "pieces": has_pieces,
+    "transports": several_transports,
+}
 """Whether results have what a picture is about; those that are not named here fit all."""
 
 

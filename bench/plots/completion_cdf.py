@@ -87,8 +87,9 @@ def completion_cdf(results: Frames, ax: Axes | None = None) -> Axes:
     for curve in curves:
         shade, steps = colour(curve.backend), len(curve.times)
         share = [0, *(100 * np.arange(1, steps + 1) / curve.clients)]
-        times = [0, *curve.times, end]
-        ax.step(times, [*share, share[-1]], where="post", color=shade, linewidth=3.5)
+        ax.step(
+            [0, *curve.times, end], [*share, share[-1]], where="post", color=shade, linewidth=3.5
+        )
         if curve.bound > 0:
             ax.axvline(curve.bound, color=shade, linewidth=2.5, linestyle=":")
     for row, curve in enumerate(curves):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench import topology
 from bench.plots.frames import Frames, Shown, headed, shown
 from bench.plots.style import INK, QUIET, SMALL, TEXT, colour, head, name, new_axes, number
 
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 
 MOST_EDGES = 1000
 """The heaviest are drawn; beyond these a mesh is a blot."""
-LEAST = 0.001
-"""Edges below this part of the file carried talk, not data, and are left out."""
 CIRCUMFERENCE = 950.0
 """Points around a graph in a picture of the usual size."""
 RING = 9.0
 """Points by which the ring around the origin is wider than its dot."""
+WORDS = 60.0
+"""Points that a graph's name and figures take above it, with room to spare."""
 APART = 2.7
 """From one graph's middle to the next, in radii."""
 
@@ -75,7 +76,9 @@ def overlay(results: Frames, ax: Axes | None = None) -> Axes:
     )
     for place, (run, graph) in enumerate(zip(runs, graphs, strict=True)):
         _draw(ax, run, graph, APART * place, scale)
-    ax.update_datalim([(-1.15, -1.12), (APART * (len(runs) - 1) + 1.15, 1.36)])
+    rim = max(rim_of(run, scale) for run in runs)
+    below, above = (points * 2 * np.pi / CIRCUMFERENCE for points in (rim, rim + WORDS))
+    ax.update_datalim([(-1.15, -1.12 - below), (APART * (len(runs) - 1) + 1.15, 1.1 + above)])
     ax.margins(0)
     ax.autoscale_view()
     ax.set_aspect("equal", adjustable="datalim")
@@ -99,18 +102,9 @@ def overlay(results: Frames, ax: Axes | None = None) -> Axes:
 
 def graph_of(run: Shown) -> Graph[str]:
     """Every host of a run, and an edge with `bytes` for each pair that moved data either way."""
-    from networkx import Graph
-
-    graph: Graph[str] = Graph()
-    graph.add_nodes_from(run.nodes["node"])
     columns = (run.edges[column].tolist() for column in ("source", "target", "bytes"))
-    for source, target, carried in zip(*columns, strict=True):
-        if graph.has_edge(source, target):
-            carried += graph.edges[source, target]["bytes"]
-        graph.add_edge(source, target, bytes=carried)
-    talk = [edge[:2] for edge in by_weight(graph) if edge[2] < LEAST * run.file_bytes]
-    graph.remove_edges_from(talk)
-    return graph
+    triples = zip(*columns, strict=True)
+    return topology.overlay(run.nodes["node"], triples, topology.LEAST * run.file_bytes)
 
 
 def by_weight(graph: Graph[str]) -> list[tuple[str, str, float]]:
@@ -143,11 +137,24 @@ def _draw(ax: Axes, run: Shown, graph: Graph[str], x: float, scale: Scale) -> No
     ring = (np.sqrt(area[of]) + RING) ** 2
     ax.scatter(x_of[of], y_of[of], s=ring, color="white", edgecolors=INK, linewidths=2.5, zorder=3)
     ax.scatter(x_of, y_of, s=area, color=shade, edgecolors="white", linewidths=scale.rim, zorder=4)
+    rim = rim_of(run, scale)
     above: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "va": "bottom"}
     ax.annotate(
-        name(run.backend), (x, 1.1), (0, 20), fontsize=TEXT + 3, color=shade, weight="bold", **above
+        name(run.backend),
+        (x, 1.1),
+        (0, 20 + rim),
+        fontsize=TEXT + 3,
+        color=shade,
+        weight="bold",
+        **above,
     )
-    ax.annotate(summary(run, graph), (x, 1.1), (0, 0), fontsize=SMALL, color=INK, **above)
+    ax.annotate(summary(run, graph), (x, 1.1), (0, rim), fontsize=SMALL, color=INK, **above)
+
+
+def rim_of(run: Shown, scale: Scale) -> float:
+    """Points by which the largest client's dot reaches beyond its place."""
+    clients = run.nodes[~run.nodes["node"].isin(run.origins)]
+    return float(np.sqrt(scale.area(float(clients["up_bytes"].max()))) / 2)
 
 
 def summary(run: Shown, graph: Graph[str]) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from bench.catalogue import find
 from bench.faults import EXAMPLE, Fault, FaultError, Mark, churn, read_faults
-from bench.scenario import ScenarioError, dump, load, override
+from bench.scenario import ScenarioError, dump, load, override, override_all
 
 CLIENTS = [f"client-{number:03}" for number in range(1, 7)]
 
@@ -54,6 +54,18 @@ def test_a_sentence_is_read(sentence: str, fault: Fault) -> None:
         ("kill origin at 1.2.3%", "expected a share from 0% to below 100%"),
         ("kill origin at 3 parsec", "'3 parsec' is not a duration; expected e.g. '20 ms' or '1 h'"),
         ("kill origin at -3 s", "'-3 s' is not a duration; expected e.g. '20 ms' or '1 h'"),
+        (
+            "kill origin at 1e12 s",
+            "'1e12 s' is too long; expected at most 1e+09 s",
+        ),
+        (
+            "change origin latency=1e308 s at 3 s",
+            "latency: '1e308 s' is too long; expected at most 1e+09 s",
+        ),
+        (
+            "change origin up=1 Mbit/s up=2 Mbit/s at 3 s",
+            "expected each of up, down, latency and loss once",
+        ),
         ("kill client-7 at 3 s", "there is no such client where N = 6"),
         ("kill client-0 at 3 s", "there is no such client where N = 6"),
         ("kill 7 clients at 3 s", "there is no such client where N = 6"),
@@ -128,10 +140,15 @@ def test_a_scenario_keeps_its_faults(tmp_path: Path) -> None:
     [
         ("faults", "kill client-9 at 1 s", "there is no such client where N = 2"),
         ("loss", "100%", "loss: '100%'; expected a share from 0% to below 100%"),
+        (
+            "faults",
+            "change origin latency=1 ms at 3 s",
+            "expected a latency of at least 10 ms, which the other end bears",
+        ),
         ("session", "0", "session: '0 s'; expected a duration above 0, to 1e9 s"),
     ],
 )
 def test_a_wrong_scenario_names_the_field(field: str, value: str, line: str) -> None:
     with pytest.raises(ScenarioError) as error:
-        override(override(find("quick"), "clients", "2,5"), field, value)
+        override_all(find("quick"), {"clients": "2,5", "latency": "20 ms", field: value})
     assert str(error.value).startswith(f"{field}: ") and str(error.value).endswith(line)

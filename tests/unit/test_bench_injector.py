@@ -1,15 +1,19 @@
 """bench.injector: hosts crash and come back, are cut off or slowed, and the rows say what came."""
 
+import errno
 import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import bench.injector
+from bench.lasting import Stall
 from bench.scenario import Scenario, override_all
 from bench.sweep import TrialFailed, TrialResult, trials
 from bench.trial import run_trial
 from central.client import Client
+from central.errors import DiskError
 from host.quantities import Rate, Size
 
 MIB = 1 << 20
@@ -34,7 +38,7 @@ def finishes(result: TrialResult) -> list[float]:
 
 
 def events(result: TrialResult) -> list[tuple[str, str]]:
-    return [(row["action"], row["node"]) for row in result.faults]
+    return [(row["action"], row["node"]) for row in result.faults if row["node"]]
 
 
 def test_without_its_server_nobody_is_served(tmp_path: Path) -> None:
@@ -104,6 +108,107 @@ def test_links_are_slowed_as_the_file_is_scaled(tmp_path: Path) -> None:
 def test_what_changes_nothing_is_no_event(tmp_path: Path) -> None:
     result = run(tmp_path, "central", faults="restore origin at 10%,kill client-1 at 20%")
     assert events(result) == [("kill", "client-001")]
+    (missed,) = [row for row in result.faults if math.isnan(row["t_s"])]
+    assert missed["sentence"] == "restore origin at 10%"
+
+
+def test_what_never_happened_is_said(tmp_path: Path) -> None:
+    result = run(tmp_path, "central", faults="kill origin at 5 h")
+    assert result.run["ending"] == "whole"
+    assert events(result) == []
+    assert [row["sentence"] for row in result.faults] == ["kill origin at 5 h"]
+
+
+@pytest.mark.parametrize("backend", ["central", "p2p"])
+@pytest.mark.parametrize("host", ["origin", "client-001"])
+@pytest.mark.parametrize("first", ["kill", "restore"])
+def test_what_happens_to_a_host_at_once_happens_in_turn(
+    backend: str, host: str, first: str, tmp_path: Path
+) -> None:
+    second = {"kill": "restore", "restore": "kill"}[first]
+    faults = f"{first} {host} at 500 ms,{second} {host} at 500 ms"
+    result = run(tmp_path, backend, faults=faults)
+    if first == "kill":
+        assert events(result) == [("kill", host), ("restore", host)]
+        assert result.run["finished"] == 4
+    else:
+        assert events(result) == [("kill", host)]
+
+
+def test_a_run_over_a_long_way_is_not_given_up(tmp_path: Path) -> None:
+    result = run(tmp_path, "central", faults="kill client-001 at 1 s", latency="150 s")
+    assert (result.run["finished"], result.run["ending"]) == (3, "hopeless")
+
+
+def test_a_run_over_a_slow_link_is_not_given_up(tmp_path: Path) -> None:
+    fields = {"clients": 1, "file_size": "256 KiB", "piece_size": "128 KiB", "deadline": 1e6}
+    result = run(tmp_path, "p2p", faults="change origin up=300 B/s at 50%", **fields)
+    assert result.run["finished"] == 1
+    assert result.run["finish_s"] > 262  # for a piece, and longer than any run stands still
+    assert math.isnan(result.run["efficiency"])  # the bound is of other links
+
+
+def test_a_run_that_stands_still_is_over(tmp_path: Path) -> None:
+    result = run(tmp_path, "p2p", faults="kill origin at 5%")
+    assert (result.run["finished"], result.run["ending"]) == (0, "stalled")
+    assert 0 <= result.run["overhead_bytes"] < 1 << 19
+
+
+def test_a_latency_is_that_of_the_path(tmp_path: Path) -> None:
+    fields = {"clients": 1, "request_size": "64 KiB", "transport": "http-close"}
+    far = run(tmp_path, "central", latency="1 s", **fields)
+    moved = run(tmp_path, "central", faults="change client-1 latency=1 s at 0 s", **fields)
+    # The first connection's request may have left before.
+    assert moved.run["finish_s"] == pytest.approx(far.run["finish_s"], abs=2.1)
+    both = run(tmp_path, "central", faults="change client-1 latency=1 s at 0 s", latency="200 ms",
+               **fields)  # fmt: skip
+    assert both.run["finish_s"] == pytest.approx(far.run["finish_s"], abs=2.1)
+
+
+def test_who_is_revived_before_it_joins_joins_when_it_should(tmp_path: Path) -> None:
+    result = run(tmp_path, "central", faults="kill client-4 at 0 s,restore it 10 ms later",
+                 join_every="20 s")  # fmt: skip
+    late = result.nodes[4]
+    assert late["join_s"] > 1
+    assert late["finish_s"] > late["join_s"]
+
+
+def test_a_share_never_falls(tmp_path: Path) -> None:
+    faults = "kill all clients at 50%,restore them 1 s later,cut origin at 60%"
+    result = run(tmp_path, "p2p", faults=faults)
+    shares = [row["share"] for row in result.faults]
+    assert shares == sorted(shares)
+
+
+@pytest.mark.parametrize("error", [DiskError("full"), OSError(errno.ENOSPC, "full")])
+def test_a_full_disk_is_no_fault(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(self: Client, link: str, directory: Path) -> Path:
+        raise error
+
+    monkeypatch.setattr(Client, "fetch", full)
+    with pytest.raises(TrialFailed, match=r"client-001: .*full$"):
+        run(tmp_path, "central", faults="kill client-002 at 1 s")
+
+
+def test_too_much_coming_and_going_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.injector, "MOST_EVENTS", 50)
+    with pytest.raises(TrialFailed, match=r"more than 50 crashes and returns; expected a longer"):
+        run(tmp_path, "central", session="1 ms")
+
+
+def test_a_stall_is_a_share_that_stands_still() -> None:
+    stall = Stall(0.0)
+    assert not stall.lasts(0.5, 1.0, 10.0)
+    assert not stall.lasts(0.5, 10.9, 10.0)
+    assert stall.lasts(0.5, 11.0, 10.0)
+    assert not stall.lasts(0.6, 12.0, 10.0)
+    stall.expect(20.0)
+    assert not stall.lasts(0.6, 29.0, 10.0)
+    assert stall.lasts(0.6, 30.0, 10.0)
 
 
 @pytest.mark.parametrize("backend", ["central", "p2p"])

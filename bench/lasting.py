@@ -1,0 +1,150 @@
+"""A run in which things go wrong: clients try again, and it ends when nothing can come of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.injector import LEAST_S, Injector
+from bench.members import Member
+from bench.sweep import Trial, TrialFailed
+from p2p.wire import BLOCK
+
+FIRST_TRY, LAST_TRY = 1 / 50, 1 / 5
+"""Parts of the bound after which a client whose fetch failed tries again, doubled up to the last:
+a person, or a program that backs off."""
+STALLED_S, STALLED_BOUNDS, STALLED_ROUNDS = 180.0, 2.0, 100
+"""A run in which nobody has come any further for so many seconds, bounds, and turns (a block over
+the slowest link as it is now, and the latency) is over: a peer looks for others again within three
+minutes."""
+
+Ending = Literal["whole", "hopeless", "stalled", "deadline"]
+"""All clients finished; those left are down for good; nobody got any further; time ran out."""
+
+
+class Stall:
+    """Tells when nobody has come any further for too long. Pure."""
+
+    def __init__(self, now: float) -> None:
+        self._share = -1.0
+        self._since = now
+
+    def lasts(self, share: float, now: float, patience_s: float) -> bool:
+        """Whether the clients' share of the file has stood still for `patience_s` seconds."""
+        if share != self._share:
+            self._share, self._since = share, now
+        return now - self._since >= patience_s
+
+    def expect(self, now: float) -> None:
+        """Something is going to happen: begin to count anew."""
+        self._since = now
+
+
+class LastingRun:
+    """Hands the file out while the scenario's faults happen; a client need not finish."""
+
+    def __init__(
+        self,
+        trial: Trial,
+        members: Sequence[Member],
+        original: Path,
+        link: str,
+        ideal_s: float,
+        trouble: tuple[type[Exception], ...],
+    ) -> None:
+        """`trouble`: how a fetch fails where other hosts or links do."""
+        self._trial = trial
+        self._members = members
+        self._clients = members[1:]
+        self._link = link
+        self._ideal_s = ideal_s
+        self._trouble = trouble
+        self._loop = members[0].host.loop
+        self._start = self._loop.time()
+        self._injector = Injector(trial, members, original, ideal_s, self._begin)
+        self._moved = asyncio.Event()
+        self._group: asyncio.TaskGroup
+        self.ending: Ending = "deadline"
+
+    def faults(self) -> list[dict[str, Any]]:
+        """Rows of the frame `faults`: what happened, then what never did."""
+        return self._injector.events + self._injector.missed()
+
+    async def run(self, joins: Sequence[float], deadline_s: float) -> None:
+        """Return when nobody is left who may still get the file, at the latest at the deadline."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for client, join_s in zip(self._clients, joins, strict=True):
+                client.join_s = join_s
+                self._begin(client, join_s)
+            faults = [
+                group.create_task(self._told(each), name="faults")
+                for each in self._injector.tasks()
+            ]
+            with suppress(TimeoutError):
+                async with asyncio.timeout(deadline_s):
+                    self.ending = await self._over()
+            for task in faults:
+                task.cancel()
+            for client in self._clients:
+                client.look()
+                if client.serving is not None:
+                    client.serving.cancel()
+
+    # ---- the clients
+
+    def _begin(self, client: Member, wait_s: float) -> None:
+        serving = self._serve(client, wait_s)
+        client.serving = self._group.create_task(serving, name=client.host.name)
+
+    async def _serve(self, client: Member, wait_s: float) -> None:
+        await asyncio.sleep(wait_s)
+        again = FIRST_TRY
+        while True:
+            try:
+                await client.node.fetch(self._link, client.host.directory)
+                break
+            except Exception as error:
+                if client.up and not isinstance(error, self._trouble):
+                    line = f"{self._trial}: {client.host.name}: {error}"
+                    raise TrialFailed(line) from error
+            await asyncio.sleep(max(LEAST_S, again * self._ideal_s))
+            again = min(2 * again, LAST_TRY)
+        if not client.finished:
+            client.finish_s = self._loop.time() - self._start
+        self._moved.set()
+
+    # ---- the end
+
+    async def _told(self, faults: Any) -> None:
+        await faults
+        self._moved.set()
+
+    async def _over(self) -> Ending:
+        """Why the run is over, once it is."""
+        stall = Stall(self._loop.time())
+        while True:
+            left = [client for client in self._clients if not client.finished]
+            if not left:
+                return "whole"
+            if self._injector.done and not any(client.up for client in left):
+                return "hopeless"
+            patience_s, now = self._patience_s(), self._loop.time()
+            if self._injector.timed:
+                stall.expect(now)
+            if stall.lasts(self._injector.share(), now, patience_s):
+                return "stalled"
+            self._moved.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(patience_s / 4):
+                    await self._moved.wait()
+
+    def _patience_s(self) -> float:
+        up = [member.host for member in self._members if member.up] or [self._members[0].host]
+        slowest = min(min(host.up.rate, host.down.rate) for host in up)
+        latency = 2 * max(max(host.up.latency, host.down.latency) for host in up)
+        turns_s = STALLED_ROUNDS * (BLOCK / slowest + latency)
+        return max(STALLED_S, STALLED_BOUNDS * self._ideal_s, turns_s)
