@@ -149,16 +149,16 @@ class Results:
         """Return the runs frame as JSON holds it: NaN and infinity are None."""
         return json_rows(self.runs)
 
-    def save(self, directory: str | Path, *, pictures: bool = True) -> Path:
-        """Write the scenario, the frames and the pictures into `directory`, and return it.
+    def save(self, directory: str | Path | None = None, *, pictures: bool = True) -> Path:
+        """Write the scenario, the frames and the pictures into a folder, and return it.
 
-        Pictures of other results that are there are removed. Raises BenchError.
+        Without one it is where the results are kept already, or a new one in results/. Pictures of
+        other results that are there are removed. Raises BenchError.
         """
         from bench.plots import remove_all
 
-        folder = Path(directory)
+        folder = results_folder(directory or self.path, self.scenario.name)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             remove_all(folder)
             folder.joinpath("scenario.toml").write_text(dump(self.scenario), encoding="utf-8")
             meta = json.dumps(self.meta, indent=2, ensure_ascii=False)
@@ -212,7 +212,7 @@ class Results:
             return f"<p>{escape(repr(self))}</p>"
         sizes = ((name, len(getattr(self, name))) for name in COLUMNS)
         frames = ", ".join(f".{name} ({rows:,})" for name, rows in sizes if rows)
-        kept = f"kept in {self.path}" if self.path else "not kept; .save(folder) keeps them"
+        kept = f"kept in {self.path}" if self.path else "not kept; .save() keeps them"
         drawn = ", ".join(f"{name}()" for name in dir(self.plot))
         below = [f"frames, with their rows: {frames}", f"pictures: .plot. {drawn}", kept]
         return html(self.rows(), self.notes(), below)

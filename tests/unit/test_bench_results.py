@@ -105,6 +105,17 @@ def test_records_have_none_for_what_json_has_no_number_for() -> None:
     assert {type(value) for value in records[0].values()} == {str, int, float, type(None)}
 
 
+def test_saved_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.plots, "draw_all", lambda results, folder: None)
+    monkeypatch.chdir(tmp_path)
+    mine = results()
+    folder = mine.save()
+    assert folder.parent == Path("results")
+    assert folder.name.startswith("quick-")
+    assert mine.save() == folder
+    assert len(load(folder).runs) == len(mine.runs)
+
+
 def test_saved_and_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Path] = []
     monkeypatch.setattr(bench.plots, "draw_all", lambda results, folder: drawn.append(folder))
@@ -189,7 +200,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ResultsError) as error:
         results().save(tmp_path / "file")
-    assert str(error.value) == f"{tmp_path / 'file'}: cannot be written: File exists"
+    assert str(error.value) == f"{tmp_path / 'file'}: cannot be made: File exists"
 
 
 def test_plot_draws_pictures_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
