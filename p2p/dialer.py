@@ -11,9 +11,10 @@ from p2p.config import RETRY_S, PeerConfig
 from p2p.connection import Connection
 from p2p.gossip import Address
 
-FIRST_CALLS = 4
-"""Connections opened as soon as somebody is known.  The others wait for the next round: by then
-more are known; who takes the first it hears of is soon in a clique that new pieces reach late."""
+FIRST_SHARE = 3
+"""One in so many of our own connections is opened as soon as somebody is known.  The others wait
+for the next round: by then more are known; who takes the first it hears of is soon in a clique that
+new pieces reach late, or not at all."""
 
 MAX_CANDIDATES = 1000
 """Addresses remembered; libtorrent keeps 3,000 (max_peerlist_size)."""
@@ -78,7 +79,7 @@ class Dialer:
             self._candidates[address] = _Candidate()
         if not self._candidates:
             self._gave_up()
-        self.dial(FIRST_CALLS)
+        self.dial(max(1, self._config.outgoing // FIRST_SHARE))
 
     def _make_room(self, wanted: int) -> None:
         """Forget the worst candidates, as many as are in the way of so many new ones.
@@ -103,16 +104,20 @@ class Dialer:
         """Addresses that may be called, now or later."""
         return len(self._candidates)
 
-    def dial(self, most: int | None = None) -> None:
-        """Open connections until there are enough, `most` of our own, or nobody is left to try."""
-        now = self._host.loop.time()
-        met = self._connected()
-        open_ones = sum(candidate.connected for candidate in self._candidates.values())
-        ready = [
+    def ready(self) -> list[Address]:
+        """Whom we are not connected to and may call now."""
+        now, met = self._host.loop.time(), self._connected()
+        return [
             address
             for address, candidate in self._candidates.items()
             if not candidate.connected and candidate.not_before <= now and address not in met
         ]
+
+    def dial(self, most: int | None = None) -> None:
+        """Open connections until there are enough, `most` of our own, or nobody is left to try."""
+        met = self._connected()
+        open_ones = sum(candidate.connected for candidate in self._candidates.values())
+        ready = self.ready()
         self._host.rng.shuffle(ready)
         # Who was called in vain must not delay who was not called yet.
         ready.sort(key=lambda address: self._candidates[address].vain)

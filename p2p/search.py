@@ -14,6 +14,7 @@ from p2p.errors import NotFoundError
 from p2p.gossip import Address
 from p2p.reception import Reception
 from p2p.swarm import Swarm
+from p2p.turnover import Turnover
 
 
 class Search:
@@ -35,6 +36,7 @@ class Search:
         self._swarm = swarm
         self._node = node
         self._own = own
+        self._turnover: Turnover[Connection] = Turnover()
         self._dialer = Dialer(
             host,
             config,
@@ -58,8 +60,23 @@ class Search:
             self._dialer.learn(addresses)
 
     def dial(self) -> None:
-        """Open connections until there are enough."""
+        """Open connections until there are enough; to be called at a steady pace."""
+        self._part_with_idle()
         self._dialer.dial()
+
+    def _part_with_idle(self) -> None:
+        """Part with those who have long been of no use, where others can be called instead."""
+        swarm, config, rate = self._swarm, self._config, self._host.up.rate
+        unknown = swarm.metainfo is None
+        patience_s = config.greeting_s(rate) if unknown else config.snub_s(rate)
+        of_use = {
+            mate: mate.interested or mate.wants or (unknown and mate.metadata_size is not None)
+            for mate in swarm.mates()
+        }
+        idle = self._turnover.idle(of_use, self._host.loop.time(), patience_s)
+        others = len(self._dialer.ready()) if idle and swarm.seeks else 0
+        for mate in idle[: min(others, config.outgoing)]:
+            mate.close()
 
     def hung_up(self, connection: Connection) -> None:
         """A connection of the swarm is lost."""

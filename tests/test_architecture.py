@@ -84,6 +84,7 @@ PURE = [
     "p2p/superseed.py",
     "p2p/suspects.py",
     "p2p/trials.py",
+    "p2p/turnover.py",
     "p2p/wire.py",
 ]
 IMPURE = {"asyncio", "socket", "time", "selectors", "threading", "subprocess"}

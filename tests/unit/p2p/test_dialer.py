@@ -12,7 +12,7 @@ from host.link import LinkConfig
 from host.network import Network
 from p2p.config import PeerConfig
 from p2p.connection import Connection
-from p2p.dialer import FIRST_CALLS, MAX_CANDIDATES, Dialer
+from p2p.dialer import MAX_CANDIDATES, Dialer
 from p2p.wire import BLOCK
 
 PORT = 6881
@@ -81,18 +81,22 @@ UNREACHABLE = [("127.99.9.9", port) for port in range(1, 9)]
 """Known, but nobody listens there."""
 
 
-def test_at_first_four_are_called_and_then_two_fifths_of_the_places(tmp_path):
+@pytest.mark.parametrize(("places", "first", "own"), [(3, 1, 2), (10, 1, 4), (15, 2, 6)])
+def test_two_fifths_of_the_places_are_for_own_calls_and_a_third_of_those_is_made_at_once(
+    tmp_path, places, first, own
+):
     async def scene(caller, addresses):
         caller.dialer.learn(addresses)
+        caller.dialer.learn(addresses)
         await asyncio.sleep(1)
-        assert len(caller.reached) == FIRST_CALLS == 4
+        assert len(caller.reached) == first
         caller.dialer.dial()
         await asyncio.sleep(1)
         caller.dialer.dial()
         await asyncio.sleep(100)
 
-    caller = dialing(tmp_path, scene, targets=16, connections=15)
-    assert len(caller.reached) == len(set(caller.reached)) == 6
+    caller = dialing(tmp_path, scene, targets=16, connections=places)
+    assert len(caller.reached) == len(set(caller.reached)) == own
 
 
 def test_where_there_is_a_place_for_everybody_everybody_is_called(tmp_path):
@@ -156,6 +160,7 @@ def test_no_more_are_called_than_there_are_places(tmp_path):
     async def scene(caller, addresses):
         caller.dialer._full = lambda: len(caller.calls) == 2
         caller.dialer.learn(addresses)
+        caller.dialer.dial()
         await asyncio.sleep(1)
         assert len(caller.calls) == len(caller.reached) == 2
 
@@ -452,6 +457,7 @@ def test_a_call_that_is_ended_before_it_began_gives_its_place_back(tmp_path):
 def test_after_closing_nobody_is_called_and_calls_under_way_are_ended(tmp_path):
     async def scene(caller, addresses):
         caller.dialer.learn([*addresses, ("127.99.0.1", PORT)])
+        caller.dialer.dial()
         await asyncio.sleep(1)
         assert caller.lost_at == [0.0], "refused; the other is under way for 4 s"
         caller.dialer.close()
