@@ -114,9 +114,12 @@ class Search:
             await node.search(swarm.infohash, announce=self._own[1], found=self.learn)
             searches += 1
             self.give_up_if_alone()
-            few = swarm.seeks and sum(1 for _ in swarm.mates()) < config.enough
-            # Where three searches have found the same few, there are no others.
-            again = few and (searches < 3 or self._dialer.known != known)
+            mates = sum(1 for _ in swarm.mates())
+            # Where three searches have found the same few, there are no others; but who has met
+            # nobody that has even the metainfo came before them.
+            early = not mates or swarm.metainfo is None
+            others = early or searches < 3 or self._dialer.known != known
+            again = swarm.seeks and mates < config.enough and others
             known = self._dialer.known
             await asyncio.sleep(
                 config.search_s(rate, searches) if again else config.announce_s(rate)

@@ -14,6 +14,7 @@ from bench.sweep import TrialFailed, TrialResult, trials
 from bench.trial import run_trial
 from central.client import Client
 from central.errors import DiskError
+from host.loss import padhye
 from host.quantities import Rate, Size
 
 MIB = 1 << 20
@@ -148,6 +149,14 @@ def test_a_run_over_a_slow_link_is_not_given_up(tmp_path: Path) -> None:
     assert math.isnan(result.run["efficiency"])  # the bound is of other links
 
 
+def test_a_run_that_loss_makes_slow_is_not_given_up(tmp_path: Path) -> None:
+    fields = {"clients": 1, "file_size": "64 KiB", "latency": "100 ms", "deadline": 1e6}
+    result = run(tmp_path, "p2p", faults="change client-001 loss=80% at 0 s", **fields)
+    assert result.run["ending"] == "whole"
+    # A segment comes every 14 seconds, and all that a peer has is one piece.
+    assert result.run["finish_s"] > 64 * 1024 / padhye(0.8, 0.2) > 400
+
+
 def test_a_run_that_stands_still_is_over(tmp_path: Path) -> None:
     result = run(tmp_path, "p2p", faults="kill origin at 5%")
     assert (result.run["finished"], result.run["ending"]) == (0, "stalled")
@@ -171,6 +180,15 @@ def test_who_is_revived_before_it_joins_joins_when_it_should(tmp_path: Path) -> 
     late = result.nodes[4]
     assert late["join_s"] > 1
     assert late["finish_s"] > late["join_s"]
+
+
+@pytest.mark.parametrize("clients", [2, 3])
+def test_peers_that_began_before_anybody_was_there_find_each_other(
+    clients: int, tmp_path: Path
+) -> None:
+    faults = "kill origin at 0%,restore it 120 s later"
+    result = run(tmp_path, "p2p", faults=faults, clients=clients)
+    assert result.run["finished"] == clients
 
 
 def test_a_share_never_falls(tmp_path: Path) -> None:
