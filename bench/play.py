@@ -23,6 +23,9 @@ Case = Mapping[str, Any]
 Rows = Mapping[str, list[dict[str, Any]]]
 """Rows of tidy frames, by the frame's name."""
 
+FEW = 4
+"""Values of a list that a line shows."""
+
 Experiment = Callable[[Any, Path], Any]
 """`(case, empty directory) -> Rows`, plain or async, at the top of its module."""
 
@@ -38,8 +41,14 @@ class Play(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The play fails when it takes this many seconds of its clock."""
 
     def __str__(self) -> str:
-        values = (f"{name} = {value}" for name, value in self.case.items())
+        values = (f"{name} = {_short(value)}" for name, value in self.case.items())
         return ", ".join([self.function.partition(":")[2], *values])
+
+
+def _short(value: Any) -> str:
+    """A value as a line has room for it: of a long list, how long it is."""
+    several = isinstance(value, list | tuple) and len(value) > FEW
+    return f"{len(value)} values" if several else str(value)
 
 
 class Played(msgspec.Struct, tag=True):
