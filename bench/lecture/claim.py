@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -108,9 +108,18 @@ class Claim:
                 known[name] = msgspec.convert(plain, hints[name], strict=False)
             except msgspec.ValidationError as error:
                 reason = str(error).partition(" - at")[0].replace("`", "")
+                if choices := _choices(hints[name]):
+                    reason = f"expected some of {', '.join(choices)}"
                 line = f"{name}: {value!r}; {reason[0].lower()}{reason[1:]}"
                 raise SettingError(line) from None
         return known
+
+
+def _choices(hint: Any) -> list[str]:
+    """The texts that a setting may be, where there are only some."""
+    if get_origin(hint) is Literal:
+        return list(map(str, get_args(hint)))
+    return [choice for part in get_args(hint) for choice in _choices(part)]
 
 
 def _several(value: Any) -> list[Any]:

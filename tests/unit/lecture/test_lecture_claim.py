@@ -1,11 +1,14 @@
 """bench.lecture.claim: settings as people give them, verdicts in words."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import pytest
 from claims_lab import CLAIM
 
-from bench.lecture.claim import SettingError, Verdict, fails, holds, holds_if
+from bench.lecture.claim import Data, SettingError, Verdict, fails, holds, holds_if
+from bench.lecture.settings import Counts
+from bench.lecture.stage import Stage
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,29 @@ def test_a_wrong_setting_is_one_line(given: dict[str, Any], line: str) -> None:
         CLAIM.read_settings(given)
     assert str(refusal.value) == line
     assert refusal.value.exit_code == 2
+
+
+def test_bounds_and_choices_stand_in_the_annotations() -> None:
+    def measure(
+        stage: Stage,
+        *,
+        clients: Counts = (1,),
+        ways: tuple[Literal["http", "tftp"], ...] = ("http",),
+    ) -> Data:
+        raise NotImplementedError
+
+    claim = replace(CLAIM, measure=measure)
+    assert claim.read_settings({"clients": 3, "ways": "tftp"}) == {
+        "clients": (3,),
+        "ways": ("tftp",),
+    }
+    for given, line in (
+        ({"clients": "1,0"}, "clients: '1,0'; expected int >= 1"),
+        ({"ways": "http,ftp"}, "ways: 'http,ftp'; expected some of http, tftp"),
+    ):
+        with pytest.raises(SettingError) as refusal:
+            claim.read_settings(given)
+        assert str(refusal.value) == line
 
 
 def test_a_verdict_in_words() -> None:

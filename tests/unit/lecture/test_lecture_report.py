@@ -74,6 +74,18 @@ def test_every_claim_has_its_section_and_its_line_above(report: Page) -> None:
     assert "not measured: TrialFailed: no <room>" in text
 
 
+def test_the_contents_say_under_which_condition(report: Page) -> None:
+    texts = [text for _, text in report.texts]
+    contents = texts[texts.index(CLAIM.korean) : texts.index("The lecture says ·")]
+    assert [text for text in contents if text.startswith(("holds", "does", ", if"))] == [
+        "holds",
+        "holds",
+        ", if it is <even>",
+        "does not hold",
+    ]
+    assert [text for text in contents if text in "✓◐✗"] == ["✓", "◐", "✗"]
+
+
 def test_verdicts_are_plain_in_both_languages(report: Page) -> None:
     text = report.text()
     for words in ("✓ Holds", "◐ Holds with a condition", "✗ Does not hold"):
