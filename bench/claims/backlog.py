@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
 
 from bench.lecture.accept_queue import BELIEVES, IN, WAITS, crowd
-from bench.lecture.claim import Claim, Data, Judgement, fails, holds, holds_if
+from bench.lecture.claim import Claim, Data, Judgement, SettingError, fails, holds, holds_if
 from bench.lecture.stage import Stage
 from bench.plots.style import INK, MORE_COLOURS, QUIET, SMALL, TEXT, state
 from bench.table import Rows, figure
@@ -27,18 +29,28 @@ KINDS = {
     (WAITS, WAITS): ("still\nwaits", "none"),
 }
 """What became of a client, by what it was before the accepts and after: its name and colour."""
+Backlog = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+"""An int of C; of one below 0 the system makes another (listen(2))."""
+Few = Annotated[int, Meta(ge=1, le=1000)]
+Patience = Annotated[float, Meta(ge=3, le=60)]
+"""Seconds. A client that waits asks again a second after its first call, and then two seconds after
+that (RFC 6298): with less, it has not asked since the accepts."""
 
 
 def measure(
     stage: Stage,
     *,
-    backlogs: tuple[int, ...] = (0, 1, 2, 5, 10, 50, 6000),
-    clients: int = 60,
-    accepts: int = 3,
-    patience_s: float = 4.0,
+    backlogs: Annotated[tuple[Backlog, ...], Meta(min_length=1)] = (0, 1, 2, 5, 10, 50, 6000),
+    clients: Few = 60,
+    accepts: Few = 3,
+    patience_s: Patience = 4.0,
 ) -> Data:
+    # One alone cannot show that who gets in follows it.
+    if len(set(backlogs)) < 2:
+        told = ", ".join(map(str, backlogs))
+        raise SettingError(f"backlogs: {told}; expected two different ones or more")
     case = {
-        "backlogs": backlogs,
+        "backlogs": list(dict.fromkeys(backlogs)),
         "clients": clients,
         "accepts": accepts,
         "patience_s": patience_s,
@@ -61,9 +73,13 @@ def judge(data: Data) -> Judgement:
     if (full["entered_later"] != due).any():
         later = f"when {_each(full, 'accepted')} were accepted, {_each(full, 'entered_later')}"
         return fails(f"{because}{later} more got in: the queue does not keep its size.")
-    because += "each accept lets one more in"
+    accepts = int(full["accepted"].sum())
+    if not accepts:
+        return fails(f"{because}nobody was there to be accepted.")
+    because += f"each of {accepts} {'accept' if accepts == 1 else 'accepts'} let one more in"
     if deluded := int(full["believed_later"].sum()):
-        because += f", and {deluded:,} others only took themselves for connected"
+        others = "other" if deluded == 1 else "others"
+        because += f", and {deluded:,} {others} only took themselves for connected"
     conditions = [f"one counts backlog {extras[0]:+d}".replace("+", "+ ")] if extras[0] else []
     if (full["backlog"] > full["somaxconn"]).any():
         cap = int(full["somaxconn"].iloc[0])
@@ -117,8 +133,8 @@ def draw(data: Data, ax: Axes) -> None:
     state(
         ax,
         _headline(queues),
-        f"Clients that call at once; later the server accepts {accepts}, at most (real clock)",
-        "half in: connected at the client's end, not at the server's",
+        f"Drawn after the server has accepted {accepts}, at most; real clock",
+        "half in: connected at the client's end only",
     )
 
 
@@ -166,12 +182,14 @@ def _heads(ax: Axes) -> None:
 
 def _headline(queues: DataFrame) -> str:
     full = queues[queues["entered"] < queues["clients"]]
+    if full.empty:
+        return "All clients get in at once"
     size = full[["backlog", "somaxconn"]].min(axis=1)
     extras = sorted(set((full["entered"] - size).astype(int)))
     if len(extras) != 1:
         return "Who gets in does not follow backlog"
     count = f"n {extras[0]:+d}".replace("+", "+ ") if extras[0] else "n"
-    return f"listen(n): {count} clients get in, the others wait"
+    return f"listen(n): {count} clients get in before any accept"
 
 
 def tabulate(data: Data) -> Rows:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from msgspec import Meta
 
 from bench.lecture.after_close import close_all_ways
 from bench.lecture.claim import Claim, Data, Judgement, fails, holds, holds_if
@@ -28,7 +30,7 @@ LABELS = {
     "shutdown duplicate": "server shuts down 1 of 2 and closes",
     "shutdown only": "server: shutdown, no close",
 }
-"""The ways to close, as bench.lecture.after_close has them, in the order that is told."""
+"""The ways to close, as bench.lecture.ways_to_close has them, in the order that is told."""
 SHARED = ("duplicate", "other process", "shutdown duplicate")
 """The ways that leave another descriptor of the same socket open."""
 HALF = ("one end only",)
@@ -43,7 +45,7 @@ SHADES = {
 OTHER = COLOURS["p2p"]
 
 
-def measure(stage: Stage, *, watch_s: float = 0.0) -> Data:
+def measure(stage: Stage, *, watch_s: Annotated[float, Meta(ge=0, le=600)] = 0.0) -> Data:
     return stage.play(close_all_ways, [{"watch_s": watch_s}], clock="real")
 
 
@@ -52,7 +54,9 @@ def judge(data: Data) -> Judgement:
     closed = ends[ends["closed"]]
     kept = closed[closed["state"] != ""]
     if closed["descriptor"].any():
-        return fails(f"{closed['descriptor'].sum()} descriptors were there after their close.")
+        there = int(closed["descriptor"].sum())
+        them = "1 descriptor was" if there == 1 else f"{there} descriptors were"
+        return fails(f"{them} there after close.")
     whole = kept[kept["way"].isin(OWN)]
     because = "Every descriptor is gone at once"
     if not whole.empty:
@@ -70,8 +74,8 @@ def _first(whole: DataFrame) -> str:
     """What ends that closed their only descriptor have left."""
     states = " and ".join(sorted(set(whole["state"])))
     ways = ", ".join(f"{row.end} ({row.way})" for row in whole.itertuples())
-    left = whole["left_s"].max()
-    last = "" if math.isnan(left) else f" for {number(left)} s more"
+    longest = whole["kept_s"].max()
+    last = "" if math.isnan(longest) else f" for {number(longest)} s"
     return f"yet {states}{last} is left of {ways}"
 
 
@@ -107,8 +111,8 @@ def draw(data: Data, ax: Axes) -> None:
             shade = SHADES.get(row["state"], OTHER)
             ax.barh(place, 0.96, 0.82, left=column, color=shade)
             text = row["state"] or "nothing"
-            if row["state"] == TIME_WAIT and row["left_s"] > 0:
-                text += f", {number(row['left_s'])} s left"
+            if row["state"] == TIME_WAIT and row["kept_s"] > 0:
+                text += f" for {number(row['kept_s'])} s"
             ink = "white" if row["state"] else QUIET
             weight = "bold" if row["state"] else "normal"
             ax.text(
@@ -140,13 +144,22 @@ def _headline(data: Data) -> str:
         return "After close() nothing is left"
     if whole.empty:
         return "After the last close() nothing is left"
-    states, left = " and ".join(sorted(set(whole["state"]))), whole["left_s"].max()
-    last = "" if math.isnan(left) else f" for {left:.0f} s"
+    states, longest = " and ".join(sorted(set(whole["state"]))), whole["kept_s"].max()
+    last = "" if math.isnan(longest) else f" for {longest:.0f} s"
     return f"After close() {states} is left{last}"
 
 
 def tabulate(data: Data) -> Rows:
-    heads = ["way", "end", "closed", "descriptor", "table", "owner", "timer (s)", "gone after (s)"]
+    heads = [
+        "way",
+        "end",
+        "closed",
+        "descriptor",
+        "table",
+        "owner",
+        "kept for (s)",
+        "gone after (s)",
+    ]
     heads += ["what the other end heard"]
     rows = [
         [
@@ -156,7 +169,7 @@ def tabulate(data: Data) -> Rows:
             "open" if end.descriptor else "gone",
             end.state or "nothing",
             end.owner or "-",
-            figure(end.left_s or math.nan, ".1f"),
+            figure(end.kept_s, ".1f"),
             figure(end.gone_s, ".1f"),
             end.heard,
         ]
@@ -187,11 +200,12 @@ CLAIM = Claim(
     name="close",
     place=12,
     english="close() removes all of a socket's resources.",
-    korean="close()는 소켓의 모든 자원을 없앤다.",
+    korean="close()는 소켓의 모든 자원을 해제한다.",
     hypothesis="After close the descriptor is gone, the system's table has no row of the "
     "connection's end, and its port can be bound again.",
     method="Connections over loopback closed in ten ways; the system's own socket table right "
-    "after, the kernel's timer of what is left (Linux), and a bind of the server's port with and "
+    "after, how long the kernel's timer keeps what is left (Linux), counted from the last "
+    "close, and a bind of the server's port with and "
     "without SO_REUSEADDR. Plain sockets, real clock; watch_s=70 sees TIME_WAIT go.",
     measure=measure,
     judge=judge,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from msgspec import Meta
 
 from bench.lecture.claim import Claim, Data, Judgement, fails, holds, holds_if
 from bench.lecture.one_port import look
@@ -21,7 +23,12 @@ LABELS = 16
 """Connections that the picture has room for."""
 
 
-def measure(stage: Stage, *, clients: int = 6, connections: int = 2) -> Data:
+def measure(
+    stage: Stage,
+    *,
+    clients: Annotated[int, Meta(ge=1, le=30)] = 6,
+    connections: Annotated[int, Meta(ge=1, le=8)] = 2,
+) -> Data:
     from pandas import concat
 
     played = [
@@ -46,7 +53,7 @@ def judge(data: Data) -> Judgement:
     alike = traced.duplicated(["clock", *TUPLE], keep=False)
     because = (
         f"Of {len(traced)} open sockets, {connected.sum()} of them connected, trace and system's "
-        f"table differ in {differing} rows; {(alike & connected).sum()} connected sockets and "
+        f"table differ in {_rows(differing)}; {(alike & connected).sum()} connected sockets and "
         f"{(alike & ~connected).sum()} others share their tuple."
     )
     if differing or (alike & connected).any():
@@ -57,6 +64,10 @@ def judge(data: Data) -> Judgement:
             because,
         )
     return holds(because)
+
+
+def _rows(number: int) -> str:
+    return f"{number} row" if number == 1 else f"{number} rows"
 
 
 def _in_one_list_only(sockets: DataFrame) -> DataFrame:
@@ -89,13 +100,13 @@ def draw(data: Data, ax: Axes) -> None:
     if different == len(connections):
         headline += ", and no two with the same tuple"
     else:
-        headline += f", but only {different} different tuples"
+        headline += f", but only {different} different tuple{'' if different == 1 else 's'}"
     differing = len(_in_one_list_only(data["sockets"]))
     state(
         ax,
         headline,
         f"{len(sockets)} open sockets by the trace of their calls",
-        f"the system's own table differs in {differing} rows"
+        f"the system's own table differs in {_rows(differing)}"
         if differing
         else "the system's own table has the same",
     )
@@ -212,7 +223,8 @@ CLAIM = Claim(
     hypothesis="While many clients fetch from one port of one server, no two open sockets have "
     "the same tuple, and the system's own table lists the same sockets as the trace.",
     method="The socket calls of every host, followed to the sockets that are open while files come "
-    "over HTTP and TFTP, and at the same moment the system's socket table; virtual and real clock.",
+    "over HTTP and TFTP, and at the same moment the system's socket table; virtual and real clock. "
+    "That two sockets of one host share a port is arranged, by SO_REUSEPORT.",
     measure=measure,
     judge=judge,
     draw=draw,

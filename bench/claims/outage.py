@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from bench.lecture.claim import Claim, Data, Judgement, fails, holds, holds_if
-from bench.lecture.outages import joined, lose_a_host
+from msgspec import Meta
+
+from bench.lecture.claim import Claim, Data, Judgement, fails, holds_if
+from bench.lecture.outages import (
+    CASE,
+    PIECES,
+    Clients,
+    Mark,
+    Seed,
+    Uplink,
+    Wait,
+    come_back,
+    joined,
+    lose_a_host,
+)
 from bench.lecture.stage import Stage
-from bench.plots.style import INK, MORE_COLOURS, NAMES, QUIET, SMALL, colour, frame, state
+from bench.plots.style import INK, MORE_COLOURS, NAMES, QUIET, colour, frame, state
 from bench.table import Rows, figure
 
 if TYPE_CHECKING:
@@ -24,11 +37,11 @@ HEIGHT = 0.8
 def measure(
     stage: Stage,
     *,
-    clients: int = 8,
-    percents: tuple[int, ...] = (25, 50, 75),
-    origin_ups: tuple[float, ...] = (1.0, 3.0, 10.0),
-    restart_s: float = 120.0,
-    seed: int = 1,
+    clients: Clients = 8,
+    percents: Annotated[tuple[Mark, ...], Meta(min_length=1)] = (25, 50, 75),
+    origin_ups: Annotated[tuple[Uplink, ...], Meta(min_length=1)] = (1.0, 3.0, 10.0),
+    restart_s: Wait = 120.0,
+    seed: Seed = 1,
 ) -> Data:
     lose = partial(
         lose_a_host,
@@ -36,87 +49,90 @@ def measure(
         clients=clients,
         victims=(ORIGIN, CLIENT),
         percents=percents,
-        restart_s=restart_s,
         seed=seed,
     )
-    # A server with a slow uplink would need longer than the outage, and show nothing else.
+    # A server with a slow uplink shows the same, later.
     central = lose(backend="central", origin_ups=(max(origin_ups),))
-    return joined(central, lose(backend="p2p", origin_ups=origin_ups))
+    data = joined(central, lose(backend="p2p", origin_ups=origin_ups))
+    again = come_back(stage, data["outages"], clients=clients, seed=seed, restart_s=restart_s)
+    return data | again
 
 
 def judge(data: Data) -> Judgement:
     central = _lost(data, "central", ORIGIN)
     first, any_one = _lost(data, "p2p", ORIGIN), _lost(data, "p2p", CLIENT)
-    served = int(central["during"].sum())
-    if served:
-        return fails(f"With the server down, {served} clients still got the whole file.")
+    if served := int(central["later"].sum()):
+        return fails(f"With the server down, {_clients(served)} still got the whole file.")
     if any_one["stopped"].any():
         return fails(
             f"In P2P the loss of one client stopped others in {any_one['stopped'].sum()} of "
             f"{len(any_one)} runs."
         )
     stuck, whole = first[first["stopped"]], first[~first["stopped"]]
-    because = (
-        f"Without the server nobody got the file ({len(central)} of {len(central)} runs). In P2P "
-        f"all others got it without a client ({len(any_one)} of {len(any_one)}) and"
-    )
-    restarted = _after_restart(data["outages"])
-    if stuck.empty:
-        return holds(f"{because} without the origin ({len(first)} of {len(first)}). {restarted}")
-    if whole.empty or stuck["sent_copies"].max() >= whole["sent_copies"].min():
+    if len(odd := stuck[stuck["missing"] == 0]):
+        return fails(
+            f"P2P has such a node: the loss of the origin stopped the others in {len(odd)} of "
+            f"{len(first)} runs though they had every piece among them."
+        )
+    if whole.empty:
         return fails(
             f"P2P has such a node: the loss of the origin stopped the others in {len(stuck)} of "
-            f"{len(first)} runs, though it had sent {stuck['sent_copies'].max():.2f} copies."
+            f"{len(first)} runs: {_gone(stuck)} were lost with it."
         )
-    return holds_if(
-        "every piece has left the origin when it stops",
-        f"{because}, in {len(whole)} of {len(first)} runs, without the origin: where it had sent "
-        f"{whole['sent_copies'].min():.2f} copies or more; {stuck['sent_copies'].max():.2f} were "
-        f"too few. {restarted}",
+    every = "every piece"
+    if under_way := int(whole["missing"].max()):
+        every += f" (up to {under_way} on the way)"
+    because = (
+        f"Without the server nobody got the file ({len(central)} of {len(central)} runs). In P2P "
+        f"all others got it without a client ({len(any_one)} of {len(any_one)}) and without the "
+        f"origin in {len(whole)} of {len(first)} runs, where {every} had left it"
     )
+    because += f"; in the others {_gone(stuck)} were lost with it." if len(stuck) else "."
+    return holds_if("every piece has left the origin when it stops", because + _restarted(data))
 
 
-def _after_restart(runs: DataFrame) -> str:
-    never = int((runs["others"] - runs["before"] - runs["during"] - runs["after"]).sum())
-    late = int(runs["after"].sum())
-    return f"After the restart {late} of the {late + never} who had to wait got it."
+def _gone(stuck: DataFrame) -> str:
+    ends = dict.fromkeys(f"{stuck['missing'].agg(end):.0f}" for end in ("min", "max"))
+    return f"{' to '.join(ends)} of {PIECES} pieces"
+
+
+def _clients(count: int) -> str:
+    return "1 client" if count == 1 else f"{count} clients"
+
+
+def _restarted(data: Data) -> str:
+    waited, came = (int(data["restarts"][column].sum()) for column in ("waited", "came"))
+    return f" After a restart {came} of the {waited} who had to wait got it." if waited else ""
 
 
 def _lost(data: Data, backend: str, victim: str) -> DataFrame:
-    """The runs of a backend in which such a host was lost; `stopped`: others had to wait for it."""
+    """The runs of a backend in which such a host was lost."""
     runs: DataFrame = data["outages"]
-    runs = runs[(runs["backend"] == backend) & (runs["victim"] == victim)]
-    return runs.assign(stopped=runs["before"] + runs["during"] < runs["others"])
+    return runs[(runs["backend"] == backend) & (runs["victim"] == victim)]
 
 
 def draw(data: Data, ax: Axes) -> None:
-    finishes = data["finishes"]
-    finishes = finishes[~finishes["lost"]]
-    end = 1.02 * max(finishes["since_s"].max(), data["outages"]["restart_s"].max())
-    strips = list(_strips(data))
-    for place, (_, shade, key) in enumerate(reversed(strips)):
-        rows = finishes.merge(key)
-        for line, (_, own) in zip(("-", "--", ":"), rows.groupby("percent"), strict=False):
-            times = sorted(own["since_s"].fillna(end).clip(0, end))
-            shares = [place + HEIGHT * done / len(times) for done in range(len(times) + 1)]
-            steps = [0.0, *times, end], [*shares, shares[-1]]
-            ax.step(*steps, where="post", color=shade, linewidth=3, linestyle=line)
+    restarts, strips = data["restarts"], list(_strips(data))
+    finishes, again = (data[name][~data[name]["lost"].astype(bool)] for name in FINISHES)
+    times = [finishes["since_s"].max(), again["since_s"].max(), restarts["restart_s"].max(), 1.0]
+    end = 1.05 * max(time for time in times if time == time)
+    for place, (_, shade, runs) in enumerate(reversed(strips)):
+        for line, rows in (("--", again), ("-", finishes)):
+            for _, own in rows.merge(runs[CASE], on=CASE).groupby(CASE):
+                ends = sorted(own["since_s"].dropna().clip(0, end))
+                shares = [place + HEIGHT * done / len(own) for done in range(len(ends) + 1)]
+                steps = [0.0, *ends, end], [*shares, shares[-1]]
+                ax.step(*steps, where="post", color=shade, linewidth=2.5, linestyle=line)
         ax.axhline(place, color=QUIET, linewidth=1)
-    restart_s = data["outages"]["restart_s"].max()
-    ax.axvline(restart_s, color=INK, linewidth=2)
-    ax.annotate(
-        "restart",
-        (restart_s, 0.04),
-        (-6, 0),
-        textcoords="offset points",
-        ha="right",
-        fontsize=SMALL,
-        color=INK,
-    )
+    note = ""
+    if len(restarts):
+        restart_s = float(restarts["restart_s"].max())
+        ax.axvline(restart_s, color=INK, linewidth=2)
+        note = f"dashed: the lost one is started again after {restart_s:g} s (upright line)"
     ax.set_xlim(0, end)
     ax.set_ylim(0, len(strips))
-    lost_at = " / ".join(str(percent) for percent in sorted(finishes["percent"].unique()))
-    state(ax, _headline(data), f"lost at {lost_at} % of the transfer (solid / dashed / dotted)")
+    marks = ", ".join(str(percent) for percent in sorted(finishes["percent"].unique()))
+    state(ax, _headline(data), f"a line is a run; lost at {marks} % of the transfer", note)
     frame(ax, "seconds since the host was lost", "others that have the file (0 to 100 %)")
     ax.grid(False, axis="y")
     ax.set_yticks([len(strips) - 1 - place + HEIGHT / 2 for place in range(len(strips))])
@@ -126,33 +142,25 @@ def draw(data: Data, ax: Axes) -> None:
         label.set_fontweight("bold")
 
 
+FINISHES = ("finishes", "restart_finishes")
+
+
 def _strips(data: Data) -> Iterator[tuple[str, str, DataFrame]]:
-    """(label, colour, runs): the server lost, a client, and the origin with each uplink."""
-    central, any_one = _lost(data, "central", ORIGIN), _lost(data, "p2p", CLIENT)
-    fastest = central["origin_up"].max()
-    yield "server lost", colour("central"), _keys(central, fastest)
-    yield "P2P:\na client lost", MORE_COLOURS[0], _keys(any_one, fastest)
+    """(label, colour, runs): the server lost, a client, and the origin with pieces or without."""
+    yield "server lost", colour("central"), _lost(data, "central", ORIGIN)
+    yield "P2P:\na client lost", MORE_COLOURS[0], _lost(data, "p2p", CLIENT)
     first = _lost(data, "p2p", ORIGIN)
-    shades = (colour("p2p"), MORE_COLOURS[1])
-    ups = sorted({first["origin_up"].max(), first["origin_up"].min()}, reverse=True)
-    for shade, up in zip(shades, ups, strict=False):
-        own = first[first["origin_up"] == up]
-        sent = [f"{own['sent_copies'].agg(end):.1f}" for end in ("min", "max")]
-        yield (
-            f"P2P: origin lost,\n{' to '.join(dict.fromkeys(sent))} copies sent",
-            shade,
-            _keys(own, up),
-        )
-
-
-def _keys(runs: DataFrame, origin_up: float) -> DataFrame:
-    return runs.loc[runs["origin_up"] == origin_up, ["backend", "origin_up", "victim", "percent"]]
+    stuck = first[first["stopped"]]
+    if len(stuck) < len(first):
+        yield "P2P: origin lost,\nevery piece had left", colour("p2p"), first[~first["stopped"]]
+    if len(stuck):
+        yield f"P2P: origin lost,\n{_gone(stuck)} too", MORE_COLOURS[1], stuck
 
 
 def _headline(data: Data) -> str:
     central, first = _lost(data, "central", ORIGIN), _lost(data, "p2p", ORIGIN)
-    served = int(central["during"].sum())
-    nobody = "nobody is" if not served else f"{served} clients are"
+    served = int(central["later"].sum())
+    nobody = f"{_clients(served)} {'is' if served == 1 else 'are'}" if served else "nobody is"
     whole = int((~first["stopped"]).sum())
     finish = f"without the origin {whole} of {len(first)} swarms finish"
     return f"Without the server {nobody} served;\n{finish}"
@@ -160,18 +168,21 @@ def _headline(data: Data) -> str:
 
 def tabulate(data: Data) -> Rows:
     heads = ["lost", "at (%)", "origin's uplink (peers')", "origin had sent (F)"]
-    heads += ["others served meanwhile", "after the restart", "mean share at the restart (%)"]
+    heads += ["pieces only it had", "others that get the file", "their mean share (%)"]
+    heads += ["more after a restart"]
+    runs = data["outages"].merge(data["restarts"], on=CASE, how="left")
     rows = [
         [
             _name(run["backend"], run["victim"]),
             str(run["percent"]),
-            figure(run["origin_up"], ".0f"),
+            figure(run["origin_up"], ".3g"),
             figure(run["sent_copies"], ".2f"),
-            f"{run['before'] + run['during']} of {run['others']}",
-            str(run["after"]),
+            figure(run["missing"], ".0f"),
+            f"{run['before'] + run['later']} of {run['others']}",
             figure(100 * run["reached"], ".0f"),
+            figure(float(run["came"]), ".0f"),
         ]
-        for run in data["outages"].to_dict("records")
+        for run in runs.to_dict("records")
     ]
     return heads, rows
 
@@ -187,10 +198,12 @@ CLAIM = Claim(
     english="When the server is down nobody is served; P2P has no such node.",
     korean="서버가 멈추면 아무도 서비스를 받지 못한다. P2P에는 그런 노드가 없다.",
     hypothesis="While the server is down no client gets the file; in P2P, whichever host is lost, "
-    "the origin or any other, all others get it.",
-    method="The origin, then in runs of its own a random client, crashes when clients have 25, 50 "
-    "or 75 % of the file, and starts again two minutes later; an origin as fast as a peer, three "
-    "and ten times so; virtual clock. Clients that lose the server keep what came and try again.",
+    "a client or an origin that every piece has left, all others get it.",
+    method="The origin, then in runs of its own a random client, crashes for good when clients "
+    "have 25, 50 or 75 % of the file, and the run ends when nobody gets any further; an origin as "
+    "fast as a peer, three and ten times so; virtual clock. By construction nobody gets a piece "
+    "that only the lost host had: how many there were is counted. Where others were stopped, a "
+    "second run starts the host again after two minutes. Clients keep what came and try again.",
     measure=measure,
     judge=judge,
     draw=draw,

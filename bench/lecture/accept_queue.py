@@ -98,7 +98,13 @@ def _call(backlog: int, number: int, block: AddressBlock, stack: ExitStack) -> Q
     for _ in range(number):
         client = stack.enter_context(socket.socket())
         client.setblocking(False)
-        client.bind((block.address(1), 0))
+        try:
+            client.bind((block.address(1), 0))
+        except OSError:
+            raise TrialFailed(
+                f"backlogs: no port is left for the clients of backlog {backlog:,}; "
+                "expected fewer large ones"
+            ) from None
         clients.append(client)
     # Closed before its clients are: who is still queued is reset, and nothing is in TIME_WAIT.
     listener = stack.enter_context(socket.socket())

@@ -108,6 +108,8 @@ class Room:
         self.read: list[dict[str, float | str]] = []
         """A row for each message and reader."""
         self.all_read = asyncio.Event()
+        if due == 0:  # nobody is there to read
+            self.all_read.set()
 
     async def listen(self, host: Host, voice: Voice) -> None:
         """Read what the others say, as soon as one hears of it."""

@@ -55,11 +55,15 @@ class Place:
         return Link(scheme, *address, path, sha256)
 
     def traffic(self) -> dict[str, float]:
-        """Bytes at the server's sockets, connections that it accepted, requests that it answered,
-        and the seconds that all that took."""
+        """What all that took.
+
+        Bytes at the server's sockets (both ways, and up alone), connections that it accepted,
+        requests that it answered, and seconds.
+        """
         meter = self.host.meter
         return {
             "bytes": meter.up_bytes + meter.down_bytes,
+            "up_bytes": meter.up_bytes,
             "connections": meter.accepted,
             "requests": self._requests,
             "seconds": self.network.now(),

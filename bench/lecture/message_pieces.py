@@ -35,10 +35,11 @@ Row = dict[str, Any]
 def exchange(case: Mapping[str, Any], directory: Path) -> dict[str, list[Row]]:
     """Send messages of `sizes` bytes over `protocol` (tcp, udp) and receive them by `length`.
 
-    The receiver reads each as soon as it is sent, or all in the end (`reads`: each, all). Returns
-    `sends` (message, asked, took, error, received, fate), at most MOST_MESSAGES, and `pieces`: a
-    row for each part of a message in a recv (recv, message, bytes, truncated), with NOBODY where
-    recv returned nothing.
+    The receiver reads each as soon as it is sent, or all in the end (`reads`: each, all). With
+    `never` it reads in the end as well, but the sender does not wait for room, and its first send
+    that fails is the last. Returns `sends` (message, asked, took, error, received, fate), at most
+    MOST_MESSAGES, and `pieces`: a row for each part of a message in a recv (recv, message, bytes,
+    truncated), with NOBODY where recv returned nothing.
     """
     sizes: Sequence[int] = case["sizes"]
     sends: list[Row] = []
@@ -46,34 +47,21 @@ def exchange(case: Mapping[str, Any], directory: Path) -> dict[str, list[Row]]:
     numbers = itertools.count()
     with closing(AddressBlock.lease()) as block, ExitStack() as stack:
         sender, receiver = _connected(case["protocol"], block, stack)
+        if case["reads"] == "never":
+            sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
+            sender.setblocking(False)
         for message, size in enumerate(sizes):
             sends.append(_send(sender, message, size))
             if case["reads"] == "each":
                 pieces += _receive(receiver, sends[-1:], case["length"], numbers)
-        if case["reads"] == "all":
+            if case["reads"] == "never" and sends[-1]["error"]:
+                break
+        if case["reads"] != "each":
             pieces += _receive(receiver, sends, case["length"], numbers)
     for send in sends:
         send["received"] = sum(p["bytes"] for p in pieces if p["message"] == send["message"])
         send["fate"] = fate(send, pieces)
     return {"sends": sends, "pieces": pieces}
-
-
-def flood(case: Mapping[str, Any], directory: Path) -> dict[str, list[Row]]:
-    """Send messages of `size` bytes over `protocol` to one who does not read, without blocking.
-
-    It ends with the first that fails, or after `count`. Returns `floods` (message, asked, took,
-    error).
-    """
-    sends: list[Row] = []
-    with closing(AddressBlock.lease()) as block, ExitStack() as stack:
-        sender, _receiver = _connected(case["protocol"], block, stack)
-        sender.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
-        sender.setblocking(False)
-        for message in range(case["count"]):
-            sends.append(_send(sender, message, case["size"]))
-            if sends[-1]["error"]:
-                break
-    return {"floods": sends}
 
 
 def _connected(

@@ -58,6 +58,8 @@ class Refused:
     """Tries after that, each refused."""
     refusal: str = ""
     """What it was told last."""
+    refusers: frozenset[str] = frozenset()
+    """Who refuses it: what they give after that was on the way."""
     looks: list[tuple[float, int]] = field(default_factory=list)
     """(seconds of the run, bytes of the file here)."""
     sources: dict[str, tuple[float, int]] = field(default_factory=dict)
@@ -95,7 +97,7 @@ class Refused:
 async def refuse_in_central(case: Case, directory: Path) -> Rows:
     """A server with tokens, by one protocol; the client's is revoked at a share of the file."""
     network = Network(seed=case["seed"])
-    origin, *hosts = _hosts(network, case, directory)
+    origin, *hosts = make_hosts(network, case, directory)
     path = directory / "tokens"
     owner = Store(path, create=True)
     tokens = {host.name: new_token() for host in hosts}
@@ -114,8 +116,9 @@ async def refuse_in_central(case: Case, directory: Path) -> Rows:
             owner.revoke(due.pop(), now=origin.date().timestamp())
 
     refused = Refused(hosts[0], held, case["file_bytes"])
+    refused.refusers = frozenset([origin.name] if due else [])
     try:
-        link = await server.publish(_file(directory, case))
+        link = await server.publish(make_file(directory, case))
         others = [
             asyncio.ensure_future(client.fetch(link, host.directory))
             for client, host in zip(clients[1:], hosts[1:], strict=True)
@@ -156,11 +159,11 @@ async def refuse_in_p2p(case: Case, directory: Path) -> Rows:
     network = Network(seed=case["seed"])
     if network.sharers() > 1:
         raise TrialFailed("a peer is refused by its address, and here all hosts have the same one")
-    hosts = _hosts(network, case, directory)
+    hosts = make_hosts(network, case, directory)
     backend = P2PBackend(PeerConfig(piece_length=case["piece_bytes"], names_itself=False))
     peers = [backend.origin(hosts[0]), *map(backend.client, hosts[1:])]
     try:
-        path = _file(directory, case)
+        path = make_file(directory, case)
         link = parse(await peers[0].publish(path))
         folders = [path.parent, *(host.directory for host in hosts[1:])]
         swarms = [await peer.get(link, folder) for peer, folder in zip(peers, folders, strict=True)]
@@ -172,6 +175,8 @@ async def refuse_in_p2p(case: Case, directory: Path) -> Rows:
                 _ban(swarm, hosts[1].address)
 
         refused = Refused(hosts[1], lambda: own.progress().bytes_here, case["file_bytes"])
+        able = [host.name for host in hosts if host is not hosts[1]]
+        refused.refusers = frozenset(able[: case["refusers"]])
         fetching = asyncio.ensure_future(peers[1].fetch(str(link), hosts[1].directory))
         return await _watch(case, refused, fetching, [swarm.done for swarm in others], refuse)
     finally:
@@ -249,15 +254,16 @@ def _rows(case: Case, refused: Refused, finishes: list[float]) -> Rows:
     looks = [(at - start, here) for at, here in refused.looks]
     return {
         "refused": [row],
-        "received": [{"t_s": at, "here_bytes": here} for at, here in _turns(looks)],
+        "received": [{"t_s": at, "here_bytes": here} for at, here in turns(looks)],
         "sources": [
             {"source": name, "bytes": size, "last_s": at - start}
+            | {"refuses": name in refused.refusers}
             for name, (at, size) in sorted(refused.sources.items())
         ],
     }
 
 
-def _turns(looks: list[tuple[float, int]]) -> list[tuple[float, int]]:
+def turns(looks: list[tuple[float, int]]) -> list[tuple[float, int]]:
     """The looks without those between two that say the same."""
     return [
         look
@@ -268,7 +274,7 @@ def _turns(looks: list[tuple[float, int]]) -> list[tuple[float, int]]:
     ]
 
 
-def _hosts(network: Network, case: Case, directory: Path) -> list[Host]:
+def make_hosts(network: Network, case: Case, directory: Path) -> list[Host]:
     """The origin and the clients: `origin_up` and `peer_up` in bytes per second."""
     names = ["origin", *(f"client-{number:03}" for number in range(1, case["clients"] + 1))]
     hosts: list[Host] = []
@@ -281,7 +287,8 @@ def _hosts(network: Network, case: Case, directory: Path) -> list[Host]:
     return hosts
 
 
-def _file(directory: Path, case: Case) -> Path:
+def make_file(directory: Path, case: Case) -> Path:
+    """Write the file, `file_bytes` long."""
     path = directory / "file.bin"
     path.write_bytes(random.Random(f"{case['seed']}/file").randbytes(case["file_bytes"]))
     return path

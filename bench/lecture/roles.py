@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.backends import BACKENDS
 from bench.catalogue import find
-from bench.lecture.outages import FILE_BYTES, PEER_UP
+from bench.lecture.outages import FILE_BYTES, PEER_UP, PIECE_BYTES
 from bench.members import Member, make_members
 from bench.play import Case, Rows
 from bench.scenario import override_all
@@ -23,7 +23,7 @@ async def play_roles(case: Case, directory: Path) -> Rows:
     fields = {
         "clients": case["clients"],
         "file_size": FILE_BYTES,
-        "piece_size": "16 KiB",
+        "piece_size": PIECE_BYTES,
         "origin_up": PEER_UP,
         "peer_up": PEER_UP,
     }

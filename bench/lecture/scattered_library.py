@@ -36,8 +36,6 @@ DOWN = 5 * RATE
 """Bytes per second of every host's downlink."""
 LATENCY_S = 0.02
 """Seconds of the way from one host to another."""
-JOIN_S = 5.0
-"""Seconds between two hosts that come: who joins a DHT finds one that is there."""
 SETTLED_S = 60.0
 """Seconds in which the nodes of the DHT get to know each other, and then what each one has."""
 CONNECTIONS = 200
@@ -106,7 +104,6 @@ class Scattered:
         members = []
         for number in range(hosts):
             members.append(await self.newcomer(f"host-{number:03}"))
-            await asyncio.sleep(JOIN_S)
         await asyncio.sleep(SETTLED_S)  # who announces a file must know some nodes by then
         for original, holders in zip(self.originals, self.placed, strict=True):
             metainfo = describe(original)

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
-import os
+import math
 import random
-import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
 from bench.lecture.file_site import Place
-from bench.lecture.server_process import cpu_s
+from bench.lecture.server_process import cpu_s, server_process
 from bench.play import Case, Rows
-from bench.sweep import TrialFailed
 from central.channel.channel import Channel
 from central.config import ClientConfig
 from central.http import client as http
@@ -48,8 +44,8 @@ SCHEMES: Mapping[str, Scheme] = {
     PUSHED: "socket",
 }
 VIDEO = "video.ts"
-ROUNDS = 4
-"""Times that a viewer gets all segments while the server's processor time is measured."""
+TAXED = 64
+"""Segments, or a little more, that a viewer gets while the server's processor is measured."""
 ONCE_FOR_ALL = 4
 """Times that number for who asks once for all, which takes so much less of it."""
 
@@ -196,13 +192,14 @@ async def tax_processor(case: Case, directory: Path) -> Rows:
         hosts.append(Host(network, folder.name, folder))
     rows = []
     try:
-        async with _serving(root) as (tops, process):
+        with server_process(root, case["viewers"], ("http", "socket")) as (urls, process):
             for way in case["ways"]:
-                top = tops[SCHEMES[way]]
+                top = Link.parse(urls[SCHEMES[way]])
                 links = [
                     replace(top, path=name, sha256=video.digests[name]) for name in video.names(way)
                 ]
-                rounds = ROUNDS * (ONCE_FOR_ALL if way in ONE_REQUEST else 1)
+                rounds = math.ceil(TAXED / case["segments"])
+                rounds *= ONCE_FOR_ALL if way in ONE_REQUEST else 1
                 spent = await _spent(process, hosts, way, links * rounds)
                 shown = rounds * case["viewers"] * case["segments"]
                 rows.append({"way": way, "cpu_s": spent, "shown": shown})
@@ -230,25 +227,3 @@ async def _spent(
         for player in players:
             await player.close()
     return after - before
-
-
-@asynccontextmanager
-async def _serving(folder: Path) -> AsyncIterator[tuple[dict[Scheme, Link], psutil.Process]]:
-    """`central serve` as a child, and the links to its top by each protocol."""
-    child = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "central.cli", "serve", str(folder)),
-        *("--protocol", "http:0", "--protocol", "socket:0"),
-        *("--json", "--quiet", "--per-address", "100000"),
-        stdout=asyncio.subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    try:
-        assert child.stdout is not None
-        line = await child.stdout.readline()
-        if not line:
-            raise TrialFailed("central serve has ended before it listened")
-        links = [Link.parse(url) for url in json.loads(line)["urls"]]
-        yield {link.scheme: link for link in links}, psutil.Process(child.pid)
-    finally:
-        child.terminate()
-        await child.wait()

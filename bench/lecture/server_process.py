@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
@@ -18,7 +18,9 @@ from time import perf_counter
 import psutil
 
 from bench.play import Case, Rows
+from bench.sweep import TrialFailed
 from central.client import Client
+from central.link import Link, Scheme
 from host.host import Host
 from host.network import Network
 
@@ -31,20 +33,21 @@ FILE = "file"
 async def clients_at_once(case: Case, directory: Path) -> Rows:
     """`clients` hosts fetch a file of `file_bytes` bytes from it, `fetches` times each.
 
-    All begin at the same moment, in this process. The row of `server`: `cpu_s` (of the server's
-    process while it serves), `idle_rss_bytes` (its memory before), `rss_bytes` (the most that was
-    seen), `wall_s`.
+    All begin at the same moment, in this process, after one fetch by itself. The row of `server`:
+    `cpu_s` (of the server's process while it serves), `idle_rss_bytes` (its memory before),
+    `rss_bytes` (the most that was seen), `wall_s`.
     """
     files = directory / "files"
     files.mkdir()
     files.joinpath(FILE).write_bytes(os.urandom(case["file_bytes"]))
-    with server_process(files, case["clients"]) as (url, server):
+    with server_process(files, case["clients"]) as (urls, server):
         network = Network()
         members = [_member(network, directory / f"client-{n}") for n in range(case["clients"])]
         try:
+            await _fetch(*members[0], urls["http"] + FILE, 1)  # what is done once is done
             idle, spent, begin = server.memory_info().rss, cpu_s(server), perf_counter()
             watch = asyncio.create_task(_most_memory(server))
-            fetches = (_fetch(*member, url + FILE, case["fetches"]) for member in members)
+            fetches = (_fetch(*member, urls["http"] + FILE, case["fetches"]) for member in members)
             await asyncio.gather(*fetches)
             watch.cancel()
             row = {
@@ -61,23 +64,31 @@ async def clients_at_once(case: Case, directory: Path) -> Rows:
 
 
 @contextmanager
-def server_process(folder: Path, clients: int) -> Iterator[tuple[str, psutil.Process]]:
-    """`central serve` for a folder on loopback, by HTTP: its URL, ending in `/`, and its process.
+def server_process(
+    folder: Path, clients: int, protocols: Sequence[Scheme] = ("http",)
+) -> Iterator[tuple[dict[Scheme, str], psutil.Process]]:
+    """`central serve` for a folder on loopback: its URL by each protocol, and its process.
 
-    It takes so many clients at a time.
+    A URL ends in `/`. It takes so many clients at a time by each. Raises TrialFailed if it ends
+    before it listens.
     """
     most = str(clients + 8)
     command = [sys.executable, "-P", "-m", "central.cli", "serve", str(folder)]
-    command += ["--protocol", "http:0", "--connections", most, "--per-address", most]
+    command += ["--connections", most, "--per-address", most, "--json", "--quiet"]
+    for protocol in protocols:
+        command += ["--protocol", f"{protocol}:0"]
     with subprocess.Popen(
-        [*command, "--json", "--quiet"],
+        command,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     ) as process:
         try:
             assert process.stdout is not None
-            serving = json.loads(process.stdout.readline())
-            yield serving["urls"][0], psutil.Process(process.pid)
+            line = process.stdout.readline()
+            if not line:
+                raise TrialFailed("central serve has ended before it listened")
+            urls = json.loads(line)["urls"]
+            yield {Link.parse(url).scheme: url for url in urls}, psutil.Process(process.pid)
         finally:
             process.terminate()
 

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from bench.claims.backlog import CLAIM
 from bench.lecture.accept_queue import IN, WAITS, system_cap
-from bench.lecture.claim import Data, Judgement, Verdict
+from bench.lecture.claim import Data, Judgement, SettingError, Verdict
 from bench.lecture.stage import Stage
 
 
@@ -29,7 +29,7 @@ def test_as_many_as_backlog_bear_the_sentence_out() -> None:
     assert judgement.verdict is Verdict.HOLDS
     assert judgement.because == (
         "1, 5 clients got in at backlog 1, 5, connected at both ends before any accept; "
-        "each accept lets one more in."
+        "each of 4 accepts let one more in."
     )
 
 
@@ -69,14 +69,66 @@ def test_a_queue_that_takes_all_says_nothing_for_it() -> None:
     assert judgement.because == "At backlog 1, 5 all clients got in at once."
 
 
+@pytest.mark.parametrize(
+    ("rows", "headline"),
+    [
+        ((row(1, 20), row(5, 20)), "All clients get in at once"),
+        ((row(1, 7), row(5, 7)), "Who gets in does not follow backlog"),
+        ((row(1, 1), row(5, 5)), "listen(n): n clients get in before any accept"),
+    ],
+)
+def test_the_headline_is_what_was_seen(rows: tuple[dict[str, Any], ...], headline: str) -> None:
+    clients = pd.DataFrame(columns=["backlog", "client", "first", "later"])
+    ax = Figure().subplots()
+    CLAIM.draw({"queues": pd.DataFrame(rows), "clients": clients}, ax)
+    assert ax.get_title(loc="left") == headline
+
+
 def test_those_who_only_think_that_they_are_in_are_told() -> None:
     judgement = judged(row(1, 1, believed_later=1200))
     assert judgement.because.endswith("and 1,200 others only took themselves for connected.")
 
 
+def test_without_an_accept_nobody_says_what_an_accept_does() -> None:
+    judgement = judged(row(0, 0), row(1, 0))
+    assert judgement.verdict is Verdict.FAILS
+    assert "lets one" not in judgement.because
+    judgement = judged(row(0, 0), row(1, 1))
+    assert "each of 1 accept let one more in" in judgement.because
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("backlogs", "-1"),
+        ("backlogs", "0,5000000000"),
+        ("backlogs", ""),
+        ("backlogs", "nan"),
+        ("clients", "0"),
+        ("clients", "5000000000"),
+        ("accepts", "0"),
+        ("accepts", "-1"),
+        ("accepts", "5000000000"),
+        ("patience_s", "0"),
+        ("patience_s", "-1"),
+        ("patience_s", "nan"),
+        ("patience_s", "1e9"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_in_a_line(name: str, wrong: str) -> None:
+    with pytest.raises(SettingError, match=f"^{name}: .*; expected (int|float)"):
+        CLAIM.read_settings({name: wrong})
+
+
+def test_backlogs_that_are_all_the_same_are_refused() -> None:
+    for backlogs, told in (((5,), "5"), ((5, 5), "5, 5")):
+        with pytest.raises(SettingError, match=f"^backlogs: {told}; expected two different ones"):
+            CLAIM.measure(Stage(), backlogs=backlogs)
+
+
 @pytest.fixture(scope="module")
 def crowd() -> Data:
-    return CLAIM.measure(Stage(), backlogs=(0, 3), clients=12, accepts=2, patience_s=2.0)
+    return CLAIM.measure(Stage(), backlogs=(0, 3), clients=12, accepts=2, patience_s=4.0)
 
 
 def test_both_ends_count_who_is_in_the_queue_as_the_kernel_does(crowd: Data) -> None:
@@ -101,6 +153,7 @@ def test_the_crowd_is_judged_drawn_and_tabulated(crowd: Data) -> None:
     assert rows[1][:3] == ["3", "14", "4"]
     ax = Figure().subplots()
     CLAIM.draw(crowd, ax)
-    assert ax.get_title(loc="left") == "listen(n): n + 1 clients get in, the others wait"
+    assert ax.get_title(loc="left") == "listen(n): n + 1 clients get in before any accept"
+    assert any("Drawn after the server has accepted 2" in t.get_text() for t in ax.texts)
     squares = sum(len(points.get_offsets()) for points in ax.collections)
     assert squares == 12 + 14 + 4  # and a mark for each kind

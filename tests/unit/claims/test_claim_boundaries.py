@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench.claims.boundaries import CLAIM
-from bench.lecture.claim import Data, Judgement, SettingError, Verdict
+from bench.lecture.claim import Judgement, SettingError, Verdict
 from bench.lecture.message_pieces import (
     BOTH,
     CUT,
@@ -20,7 +20,6 @@ from bench.lecture.message_pieces import (
     WHOLE,
     exchange,
     fate,
-    flood,
 )
 from bench.lecture.stage import Stage
 
@@ -64,9 +63,21 @@ def test_a_datagram_too_long_is_refused_by_name() -> None:
 
 
 def test_a_stream_that_nobody_reads_takes_a_part_and_then_nothing() -> None:
-    *_, part, none = flood({"protocol": "tcp", "size": 1 << 20, "count": 50}, Path())["floods"]
+    case = {"protocol": "tcp", "reads": "never", "length": 1 << 20, "sizes": [1 << 20] * 50}
+    *_, part, none = exchange(case, Path())["sends"]
     assert 0 < part["took"] < part["asked"]
+    assert part["received"] == part["took"]
     assert (none["took"], none["error"]) == (0, "EAGAIN")
+
+
+def test_datagrams_that_nobody_reads_are_all_taken_and_some_arrive_whole() -> None:
+    case = {"protocol": "udp", "reads": "never", "length": 1 << 20, "sizes": [60_000] * 50}
+    sends = exchange(case, Path())["sends"]
+    assert [send["took"] for send in sends] == [60_000] * 50
+    arrived = [send["received"] for send in sends if send["received"]]
+    assert set(arrived) == {60_000}
+    assert len(arrived) < 50
+    assert {send["fate"] for send in sends} == {WHOLE, NOTHING}
 
 
 def test_a_message_of_which_nothing_came_has_that_fate() -> None:
@@ -74,56 +85,131 @@ def test_a_message_of_which_nothing_came_has_that_fate() -> None:
     assert fate(send, []) == NOTHING
 
 
-def data(fates: str = WHOLE, got: int = 10, took: int = 10) -> Data:
-    """One message of 10 bytes in a recv(10), and one send of 10 to one who does not read."""
-    key = {"part": "many", "protocol": "tcp", "reads": "each", "length": 10}
-    send = key | {"fate": fates, "took": 10, "received": got}
-    return {
-        "sends": pd.DataFrame([send]),
-        "pieces": pd.DataFrame([key | {"recv": 0, "bytes": got}]),
-        "floods": pd.DataFrame([{"asked": 10, "took": took}]),
-    }
+def sent(protocol: str, fate: str = WHOLE, **changes: Any) -> dict[str, Any]:
+    """A message of 10 bytes that a recv(10) had room for."""
+    key = {"part": "many", "protocol": protocol, "reads": "all", "length": 10, "error": ""}
+    return key | {"fate": fate, "asked": 10, "took": 10, "received": 10} | changes
 
 
-def judged(*given: Any, **changes: Any) -> Judgement:
-    return CLAIM.judge(data(*given, **changes))
+def unread(protocol: str, **changes: Any) -> dict[str, Any]:
+    return sent(protocol, part="flood", reads="never", length=1 << 20, **changes)
 
 
-def test_the_sentence_holds_where_every_call_moves_its_length() -> None:
-    assert judged().verdict is Verdict.HOLDS
+def judged(*sends: dict[str, Any]) -> Judgement:
+    return CLAIM.judge({"sends": pd.DataFrame(sends)})
 
 
-@pytest.mark.parametrize("changed", [{"fates": SPLIT}, {"fates": JOINED}, {"took": 4}])
-def test_a_length_that_is_not_reached_makes_it_a_condition(changed: dict[str, Any]) -> None:
-    judgement = judged(**changed)
-    assert str(judgement) == (
-        "holds, if the length is the most that one call may move, not what it will"
+def test_it_holds_where_every_message_that_fits_came_whole_by_either() -> None:
+    judgement = judged(sent("tcp"), sent("tcp"), sent("udp"), unread("udp"))
+    assert judgement.verdict is Verdict.HOLDS
+    assert judgement.because == (
+        "TCP: of 2 messages that fit recv's length 2 whole. "
+        "UDP: of 1 message that fits recv's length 1 whole."
     )
 
 
-def test_the_deciding_figures_are_told() -> None:
-    judgement = judged(CUT, got=6, took=4)
-    assert judgement.because == "TCP: of 1 messages 1 cut (4 B lost). A send of 10 B took 4 B."
+@pytest.mark.parametrize("fate", [SPLIT, JOINED, BOTH, CUT])
+def test_one_that_keeps_messages_apart_where_the_other_does_not_is_a_condition(fate: str) -> None:
+    assert str(judged(sent("tcp", fate), sent("udp"))) == (
+        "holds, if it is a datagram socket (UDP)"
+    )
+    assert str(judged(sent("tcp"), sent("udp", fate))) == "holds, if it is a stream (TCP)"
 
 
-def test_a_recv_that_returns_more_than_its_length_refutes_it() -> None:
-    judgement = judged(got=11)
+def test_a_send_that_takes_a_part_does_not_move_its_length() -> None:
+    judgement = judged(sent("tcp"), unread("tcp", took=4), sent("udp"))
+    assert str(judgement) == "holds, if it is a datagram socket (UDP)"
+    assert "; a send of 10 B to one who does not read took 4 B." in judgement.because
+
+
+def test_datagrams_that_got_lost_are_a_condition() -> None:
+    lost = unread("udp", fate=NOTHING, received=0)
+    judgement = judged(sent("udp"), unread("udp"), lost)
+    assert str(judgement) == "holds, if the receiver reads before its buffer is full"
+    assert judgement.because.endswith(
+        "; of 2 sends to one who does not read 2 were taken and 1 arrived."
+    )
+    assert str(judged(sent("udp"), sent("udp", NOTHING, received=0))) == str(judgement)
+
+
+def test_neither_that_keeps_messages_apart_refutes_it() -> None:
+    judgement = judged(sent("tcp", JOINED), sent("tcp"), sent("udp", SPLIT))
     assert judgement.verdict is Verdict.FAILS
-    assert judgement.because == "1 of 1 recvs returned more than their length."
+    assert judgement.because.startswith(
+        "TCP: of 2 messages that fit recv's length 1 whole, 1 joined. "
+    )
 
 
-@pytest.mark.parametrize("wrong", [{"messages": 257}, {"messages": 0}, {"lengths": (0,)}])
-def test_settings_that_cannot_be_measured_are_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(SettingError, match="expected"):
-        CLAIM.measure(Stage(), **wrong)
+def test_nothing_that_arrived_bears_nothing_out() -> None:
+    assert judged(sent("udp", NOTHING, received=0)).verdict is Verdict.FAILS
+
+
+def test_a_message_longer_than_recvs_length_is_told_and_not_judged() -> None:
+    judgement = judged(sent("udp"), sent("udp", CUT, length=6, received=6))
+    assert judgement.verdict is Verdict.HOLDS
+    assert judgement.because.endswith("; 1 longer message lost 4 B.")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("protocols", "sctp"),
+        ("protocols", ""),
+        ("sizes", "-1"),
+        ("sizes", "0"),
+        ("sizes", "65508"),
+        ("sizes", "60,nan"),
+        ("length", "0"),
+        ("length", "5000000000"),
+        ("messages", "1"),
+        ("messages", "257"),
+        ("lengths", "0"),
+        ("lengths", "-1,2048"),
+        ("unread", "0"),
+        ("unread", "257"),
+        ("seed", "nan"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_in_a_line(name: str, wrong: str) -> None:
+    with pytest.raises(SettingError, match=f"^{name}: "):
+        CLAIM.read_settings({name: wrong})
+
+
+def test_lengths_that_no_message_is_sure_to_fit_are_refused() -> None:
+    with pytest.raises(SettingError, match=r"^lengths: 16, 999; expected one of 1,000"):
+        CLAIM.measure(Stage(), lengths=(16, 999))
 
 
 def test_a_small_measurement_is_judged_drawn_and_tabulated() -> None:
     measured = CLAIM.measure(Stage(), messages=5, lengths=(64, 2048))
-    assert CLAIM.judge(measured).verdict is Verdict.CONDITION
+    assert str(CLAIM.judge(measured)) == (
+        "holds, if it is a datagram socket (UDP) and the receiver reads before its buffer is full"
+    )
     heads, rows = CLAIM.tabulate(measured)
-    assert len(rows) == 10
+    assert len(rows) == 12
     assert {len(row) for row in rows} == {len(heads)}
+    never = [row for row in rows if row[1] == "after the last send"]
+    assert [row[:2] + row[4:5] for row in never][1] == ["UDP", "after the last send", "0"]
     ax = Figure().subplots()
     CLAIM.draw(measured, ax)
     assert ax.get_title(loc="left") == "4 sends: 3 recvs over TCP, 4 over UDP, 70 B lost"
+    assert any("of 50 UDP sends" in text.get_text() for text in ax.texts)
+
+
+def test_a_picture_of_very_many_recvs_stays_within_its_width() -> None:
+    measured = CLAIM.measure(Stage(), messages=2, lengths=(2048,), sizes=(200, 200), length=3)
+    ax = Figure().subplots()
+    CLAIM.draw(measured, ax)
+    assert all(bar.get_width() >= 0 and bar.get_x() + bar.get_width() < 1.01 for bar in ax.patches)
+
+
+@pytest.mark.parametrize(
+    ("protocols", "unread", "verdict"), [("tcp", 5, Verdict.FAILS), ("udp", 1, Verdict.HOLDS)]
+)
+def test_each_verdict_can_be_measured(protocols: str, unread: int, verdict: Verdict) -> None:
+    settings = CLAIM.read_settings(
+        {"protocols": protocols, "unread": unread, "messages": 2, "lengths": 2048}
+    )
+    measured = CLAIM.measure(Stage(), **settings)
+    assert CLAIM.judge(measured).verdict is verdict
+    CLAIM.draw(measured, Figure().subplots())

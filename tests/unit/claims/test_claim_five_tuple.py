@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench.claims.five_tuple import CLAIM
-from bench.lecture.claim import Data, Verdict
+from bench.lecture.claim import Data, SettingError, Verdict
 from bench.lecture.stage import Stage
 
 Row = dict[str, Any]
@@ -112,9 +112,16 @@ def test_its_table_and_picture(small: Data) -> None:
     assert headline == "One port, 6 connections, and no two with the same tuple"
 
 
+@pytest.mark.parametrize("name", ["clients", "connections"])
+@pytest.mark.parametrize("wrong", ["0", "-1", "nan", "5000000000", "many"])
+def test_a_setting_that_cannot_be_is_refused_in_a_line(name: str, wrong: str) -> None:
+    with pytest.raises(SettingError, match=f"^{name}: .*; expected int"):
+        CLAIM.read_settings({name: wrong})
+
+
 def test_a_picture_says_what_is_wrong() -> None:
     wrong = pd.DataFrame(listed("trace", FIRST, FIRST) + listed("table", FIRST))
     axes = Figure().subplots()
     CLAIM.draw({"sockets": wrong}, axes)
-    assert axes.get_title(loc="left") == "One port, 2 connections, but only 1 different tuples"
-    assert any("differs in 1 rows" in text.get_text() for text in axes.texts)
+    assert axes.get_title(loc="left") == "One port, 2 connections, but only 1 different tuple"
+    assert any("differs in 1 row" in text.get_text() for text in axes.texts)

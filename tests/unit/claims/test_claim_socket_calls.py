@@ -5,7 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench.claims.socket_calls import CLAIM
-from bench.lecture.claim import Data, Verdict
+from bench.lecture.claim import Data, SettingError, Verdict
 from bench.lecture.stage import Stage
 
 SERVER = "socket bind listen accept accept close"
@@ -27,7 +27,8 @@ def seen(*sockets: tuple[str, str], lesson: str = "a transfer") -> Data:
         for number, (protocol, calls) in enumerate(sockets)
         for call in calls.split()
     ]
-    return {"calls": pd.DataFrame(rows)}
+    families = pd.DataFrame({"lesson": [lesson], "outcome": ["answered"]})
+    return {"calls": pd.DataFrame(rows), "families": families}
 
 
 STREAMS = (("tcp", SERVER), ("tcp", ACCEPTED), ("tcp", CLIENT))
@@ -78,8 +79,26 @@ def test_without_a_stream_there_is_nothing_to_see() -> None:
 
 def test_calls_that_were_to_fail_are_not_judged() -> None:
     failed = seen(("tcp", "socket bind connect getsockopt close"), lesson="nobody listens")
-    both = pd.concat([seen(*STREAMS)["calls"], failed["calls"]], ignore_index=True)
-    assert CLAIM.judge({"calls": both}).verdict is Verdict.HOLDS
+    assert CLAIM.judge(together(seen(*STREAMS), failed)).verdict is Verdict.HOLDS
+
+
+def together(*seen: Data) -> Data:
+    return {
+        name: pd.concat([own[name] for own in seen], ignore_index=True)
+        for name in ("calls", "families")
+    }
+
+
+def test_a_family_that_cannot_be_had_is_not_judged_and_is_told() -> None:
+    """A container has no ::1 often: its sockets are closed before they did anything."""
+    none = seen(("tcp", "socket bind close"), ("tcp", "socket close"), lesson="AF_INET6")
+    none["families"]["outcome"] = "EADDRNOTAVAIL"
+    judgement = CLAIM.judge(together(seen(*STREAMS), none))
+    assert judgement.verdict is Verdict.HOLDS
+    assert "Of 3 stream sockets 3 made" in judgement.because
+    assert judgement.because.endswith("Not to be had here: AF_INET6 (EADDRNOTAVAIL).")
+    none["families"]["outcome"] = "answered"
+    assert CLAIM.judge(together(seen(*STREAMS), none)).verdict is Verdict.FAILS
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +146,22 @@ def test_a_unix_sockets_addresses_are_paths_seen_from_its_folder(small: Data) ->
     assert set(unix["local"]) == {"", "client", "server"}
 
 
+def test_its_table_says_what_cannot_be_had(small: Data) -> None:
+    families = small["families"].copy()
+    families.loc[families["domain"] == "AF_INET6", "outcome"] = "EADDRNOTAVAIL"
+    calls = small["calls"]
+    left = calls[~calls["lesson"].str.startswith("AF_INET6")]
+    _, rows = CLAIM.tabulate({"calls": left, "families": families})
+    told = [row[-1] for row in rows if row[0].startswith("AF_INET6")]
+    assert told == ["not to be had here (EADDRNOTAVAIL), not judged"] * 4
+
+
+@pytest.mark.parametrize("wrong", ["0", "-1", "nan", "5000000000", "many"])
+def test_a_setting_that_cannot_be_is_refused_in_a_line(wrong: str) -> None:
+    with pytest.raises(SettingError, match=r"^file_bytes: .*; expected int"):
+        CLAIM.read_settings({"file_bytes": wrong})
+
+
 def test_its_table_and_picture(small: Data) -> None:
     heads, rows = CLAIM.tabulate(small)
     assert {len(row) for row in rows} == {len(heads)}
@@ -135,3 +170,5 @@ def test_its_table_and_picture(small: Data) -> None:
     CLAIM.draw(small, axes)
     headline = axes.get_title(loc="left")
     assert headline == "TCP calls listen, accept and connect; UDP none of them"
+    notes = " ".join(text.get_text().replace("\n", " ") for text in axes.texts)
+    assert "the client's bind is this lab's need: an address of its own" in notes
