@@ -16,6 +16,7 @@ from central.backend import CentralBackend
 from central.config import ClientConfig
 from host.host import Host
 from host.link import QUANTUM
+from host.loss import padhye
 from p2p.backend import P2PBackend
 from p2p.config import PeerConfig
 
@@ -78,7 +79,9 @@ def client_config(scenario: Scenario) -> ClientConfig:
     # All clients may share the origin's uplink.
     share = scenario.origin_up / max(scenario.clients)
     rate = min(share, *scenario.peer_up, *scenario.peer_down) / scenario.scale
-    turn_s = QUANTUM / rate + scenario.latency
+    # A segment that waits for TCP's timeouts waits as long as a slow link would take for it.
+    streamed = min(rate, padhye(scenario.loss, 2 * scenario.latency) / scenario.scale)
+    turn_s = QUANTUM / streamed + scenario.latency
     window_s = usual.window * usual.block_size / rate + 2 * scenario.latency
     return ClientConfig(
         request_size=None if scenario.request_size is None else int(scenario.request_size),

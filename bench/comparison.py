@@ -8,14 +8,16 @@ difference", or there is but one run a side, the answer is "undecided".
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean, median, stdev
+from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError
 from bench.results import Results, json_rows, load
+from bench.scenario import Scenario, field_text
+from bench.sweep import ANY, matters
 from bench.table import Rows, figure, html
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ T_95 = (
 )  # fmt: skip
 """Student's t for a two-sided 95 % interval, by degrees of freedom from 1 on."""
 Z_95 = 1.960
+UNLIKE = ("title", "source", "clients", "backends")
+"""Fields whose difference is no news: words, and what cases are matched by."""
 SAME = "the same"
 UNDECIDED = "undecided"
 
@@ -107,8 +111,11 @@ class Comparison:
     """What two sets of results have in common, case by case and measure by measure."""
 
     table: pd.DataFrame
-    """A row a case and measure: medians, ratio, its 95 % interval, verdict, runs a side."""
+    """A row a case and measure: geometric means, their ratio, its 95 % interval, verdict, runs a
+    side."""
     names: tuple[str, str]
+    differing: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """The fields of the scenarios that differ, and the two values as people write them."""
 
     def rows(self) -> Rows:
         """The table that people read."""
@@ -123,8 +130,11 @@ class Comparison:
     def notes(self) -> list[str]:
         """The lines that belong beside the table."""
         first, second = self.names
+        fields = (f"{name}: {one} / {other}" for name, (one, other) in self.differing.items())
         return [
-            f"{second} against {first}: how much more or less it takes",
+            f"{second} against {first}: how much more or less it takes, as geometric means over "
+            "the repeats",
+            f"the scenarios differ in {'; '.join(fields) if self.differing else 'nothing'}",
             f"{UNDECIDED}: the interval takes in no difference, or there is one run a side "
             "(more with --repeats)",
         ]
@@ -159,15 +169,16 @@ def _texts(row: dict[Any, Any], cases: Sequence[str]) -> list[str]:
 def compare(first: str | Path | Results, second: str | Path | Results) -> Comparison:
     """Compare the cases that two sets of results (or folders with them) have in common.
 
-    A case is a combination of swept values that both swept, backend and N. Only runs in which
-    every client finished count. Raises ResultsError, CompareError.
+    A case is a combination of swept values, backend and N; a side that did not sweep a field has
+    its scenario's value. Only runs in which every client finished count. Raises ResultsError,
+    CompareError.
     """
     import pandas as pd
 
     sides = [load(side) if isinstance(side, str | Path) else side for side in (first, second)]
-    shared = [field for field in sides[0].swept if field in sides[1].swept]
-    cases = [*shared, "backend", "clients"]
-    groups = [dict(list(_whole(side).groupby(cases, sort=False))) for side in sides]
+    swept = list(dict.fromkeys(field for side in sides for field in side.swept))
+    cases = [*swept, "backend", "clients"]
+    groups = [dict(list(_whole(side, swept).groupby(cases, sort=False))) for side in sides]
     rows = [
         dict(zip(cases, case, strict=True)) | _compared(measure, runs, groups[1][case])
         for case, runs in groups[0].items()
@@ -177,16 +188,45 @@ def compare(first: str | Path | Results, second: str | Path | Results) -> Compar
     names = [str(side.path or side.scenario.name) for side in sides]
     if not rows:
         raise CompareError(
-            f"{names[0]} and {names[1]} have no case in common: expected the same backend and N, "
-            "and that every client finished"
+            f"{names[0]} and {names[1]} have no case in common: expected the same "
+            f"{', '.join([*swept, 'backend'])} and N, and that every client finished"
         )
     if names[0] == names[1]:
         names = ["first", "second"]
-    return Comparison(pd.DataFrame(rows), (names[0], names[1]))
+    differing = _differing(sides[0].scenario, sides[1].scenario, {*swept, *UNLIKE})
+    return Comparison(pd.DataFrame(rows), (names[0], names[1]), differing)
 
 
-def _whole(side: Results) -> pd.DataFrame:
-    return side.runs[side.runs["finished"] == side.runs["clients"]]
+def _whole(side: Results, swept: Sequence[str]) -> pd.DataFrame:
+    """The runs in which every client finished, with a column for every field in `swept`."""
+    runs = side.runs[side.runs["finished"] == side.runs["clients"]]
+    for name in swept:
+        if name not in side.swept:
+            own = field_text(side.scenario, name)
+            values = [own if matters(name, backend) else ANY for backend in runs["backend"]]
+            runs = runs.assign(**{name: values})
+    return runs
+
+
+def _differing(
+    first: Scenario, second: Scenario, apart: Collection[str]
+) -> dict[str, tuple[str, str]]:
+    """The fields that differ, but for those `apart`, and their values as people write them."""
+    texts = {
+        name: (field_text(first, name), field_text(second, name))
+        for name in Scenario.__struct_fields__
+        if name not in apart
+    }
+    return {name: (one, other) for name, (one, other) in texts.items() if one != other}
+
+
+def _middle(values: Sequence[float]) -> float:
+    """The geometric mean, of which the ratio is one; 0 or NaN where a value is."""
+    if len(set(values)) == 1:
+        return values[0]
+    if not all(value > 0 for value in values):
+        return math.nan if any(map(math.isnan, values)) else 0.0
+    return math.exp(fmean(map(math.log, values)))
 
 
 def _compared(measure: str, first: pd.DataFrame, second: pd.DataFrame) -> dict[str, Any]:
@@ -196,8 +236,8 @@ def _compared(measure: str, first: pd.DataFrame, second: pd.DataFrame) -> dict[s
     result = ratio(values[0], values[1], paired=paired)
     return {
         "measure": measure,
-        "first": median(values[0]),
-        "second": median(values[1]),
+        "first": _middle(values[0]),
+        "second": _middle(values[1]),
         "ratio": result.value,
         "low": result.low,
         "high": result.high,

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from bench.injector import LEAST_S, Injector
 from bench.members import Member
 from bench.sweep import Trial, TrialFailed
+from host.loss import combined, padhye
 from p2p.wire import BLOCK
 
 FIRST_TRY, LAST_TRY = 1 / 50, 1 / 5
@@ -146,5 +147,8 @@ class LastingRun:
         up = [member.host for member in self._members if member.up] or [self._members[0].host]
         slowest = min(min(host.up.rate, host.down.rate) for host in up)
         latency = 2 * max(max(host.up.latency, host.down.latency) for host in up)
+        loss = max(combined(host.up.config.loss, host.down.config.loss) for host in up)
+        if loss < 1:  # where nothing passes, waiting is of no use
+            slowest = min(slowest, padhye(loss, 2 * latency) / self._trial.scenario.scale)
         turns_s = STALLED_ROUNDS * (BLOCK / slowest + latency)
         return max(STALLED_S, STALLED_BOUNDS * self._ideal_s, turns_s)

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from bench.errors import BenchError
-from bench.faults import FaultError, read_faults
+from bench.faults import Fault, FaultError, read_faults
 from host.quantities import Duration, Quantity, Rate, Share, Size
 
 BACKENDS = ("central", "p2p")
@@ -54,7 +54,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     latency: Duration = Duration(0)
     """One way, from host to host."""
     loss: Share = Share(0)
-    """Packets lost on the way from host to host. Datagrams are; TCP has a model's throughput."""
+    """Packets lost on the way from host to host. Datagrams are; TCP has a model's throughput, which
+    needs a latency."""
     faults: tuple[str, ...] = ()
     """What goes wrong, and when, such as `kill origin at 50%`; see `bench.faults`."""
     session: Duration | None = None
@@ -108,6 +109,27 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             if 1 - fault.links.get("loss", 1.0) > math.sqrt(1 - self.loss):
                 raise ScenarioError(
                     f"faults: {sentence!r}: expected no less loss than the other end's half"
+                )
+        self._check_loss(faults)
+
+    def _check_loss(self, faults: Sequence[Fault]) -> None:
+        """Refuse loss where what it does would be wrong: no round trip, fewer datagrams."""
+        central = set(self.transport) if "central" in self.backends else set()
+        streams = "p2p" in self.backends or bool(central - {"tftp"})
+        latency = float(self.latency)
+        places = [(f"loss: {field_text(self, 'loss')!r};", float(self.loss), latency)]
+        for sentence, fault in zip(self.faults, faults, strict=True):
+            latency = max(latency, fault.links.get("latency", 0.0))
+            places.append((f"faults: {sentence!r}:", fault.links.get("loss", 0.0), latency))
+        for place, loss, latency in places:
+            if loss and streams and not latency:
+                raise ScenarioError(
+                    f"{place} expected a latency above 0, for TCP's model needs a round trip"
+                )
+            if loss and "tftp" in central and self.scale > 1:
+                raise ScenarioError(
+                    f"{place} expected no loss where TFTP moves less than the file (moved_size), "
+                    "in fewer datagrams"
                 )
 
     def _checks(self) -> list[tuple[str, bool, str]]:

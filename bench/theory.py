@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from bench.scenario import Scenario
+from central.tftp.timer import LEAST_S
+from host.loss import MSS, padhye
 
 
 def client_server_bound(file_size: int, origin_up: float, peer_downs: Sequence[float]) -> float:
@@ -73,12 +75,27 @@ def chunked_optimum(file_size: int, up: float, receivers: int, parts: int) -> fl
 def bound(scenario: Scenario, backend: str, clients: int) -> float:
     """Return the least time in which `backend` can serve N clients that all join at once.
 
-    Latency counts nothing; unlimited links give 0.0.
+    Latency and loss count nothing; unlimited links give 0.0.
     """
     ups, downs = scenario.peer_ups(clients), scenario.peer_downs(clients)
     if backend == "central":
         return client_server_bound(scenario.file_size, scenario.origin_up, downs)
     return p2p_bound(scenario.file_size, scenario.origin_up, ups, downs)
+
+
+def rate_under_loss(scenario: Scenario, backend: str) -> float:
+    """Return the bytes per second that loss lets one connection have; infinite without loss.
+
+    For TCP the model's (`host.loss`). For TFTP an estimate: what is lost, either way, is sent again
+    a timeout later.
+    """
+    loss, round_trip_s = scenario.loss, 2 * scenario.latency
+    if not loss:
+        return math.inf
+    if backend == "central" and set(scenario.transport) == {"tftp"}:
+        again = (1 - loss) ** -2 - 1
+        return MSS / (again * max(LEAST_S, 2 * round_trip_s))
+    return padhye(loss, round_trip_s)
 
 
 def bound_in_pieces(scenario: Scenario, clients: int) -> float | None:

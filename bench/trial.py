@@ -20,8 +20,8 @@ from bench.lasting import Ending, LastingRun
 from bench.members import Member, make_members
 from bench.rows import edge_rows, node_row, run_row, sample_rows
 from bench.sweep import Trial, TrialFailed, TrialResult
-from bench.theory import bound
-from host.clock import StuckError, run
+from bench.theory import bound, rate_under_loss
+from host.clock import LateError, StuckError, run
 from host.host import Host
 from host.limits import MachineLimitError, ensure_descriptors, ensure_space
 from host.network import Network
@@ -29,7 +29,8 @@ from p2p.wire import BLOCK
 
 CHUNK = 1 << 20
 BUCKETS = 240
-"""Entries of a host's bytes over time in one bound: fine enough for a picture's width."""
+"""Entries of a host's bytes over time in one bound, or what loss makes of it: fine enough for a
+picture's width."""
 
 REPORT_EVERY_S = 0.1
 """Seconds of the machine's time between two reports of progress."""
@@ -74,6 +75,10 @@ def run_trial(trial: Trial, workdir: Path, report: Callable[[float], None]) -> T
                 deadline_s=deadline_s + (GRACE_S if scenario.faulty else 0.0),
             )
             _check_files(trial, outcome.members[1:], original)
+    except LateError as error:
+        late, _, waiting = str(error).partition("\n")
+        hint = "--set deadline=... gives more time"
+        raise TrialFailed(f"{trial}: {late} ({hint})\n{waiting}") from None
     except (StuckError, MachineLimitError) as error:
         raise TrialFailed(f"{trial}: {error}") from None
     spent = {
@@ -98,13 +103,16 @@ def run_trial(trial: Trial, workdir: Path, report: Callable[[float], None]) -> T
 def deadline(trial: Trial, ideal_s: float) -> float:
     """Return the seconds that a run may take after the last client has come.
 
-    A bound counts neither latency nor what is said beside the file, which small files feel most.
+    A bound counts neither loss, nor latency, nor what is said beside the file, which small files
+    feel most.
     """
     scenario = trial.scenario
     ups, downs = scenario.peer_ups(trial.clients), scenario.peer_downs(trial.clients)
-    slowest = min(scenario.origin_up, scenario.origin_down, *ups, *downs) / scenario.scale
+    lossy = rate_under_loss(scenario, trial.backend)
+    slowest = min(lossy, scenario.origin_up, scenario.origin_down, *ups, *downs) / scenario.scale
     round_s = scenario.latency + BLOCK / slowest
-    return max(LEAST_DEADLINE_S, scenario.deadline * (ideal_s + ROUNDS * round_s))
+    expected_s = ideal_s + scenario.file_size / lossy + ROUNDS * round_s
+    return max(LEAST_DEADLINE_S, scenario.deadline * expected_s)
 
 
 def _peak_rss() -> int:
@@ -175,8 +183,12 @@ class _Outcome:
 async def _run(plan: _Plan, report: Callable[[float], None]) -> _Outcome:
     """Bring the hosts up, hand the file out, and return what is left."""
     trial, scenario = plan.trial, plan.trial.scenario
+    pace_s = plan.ideal_s + scenario.file_size / rate_under_loss(scenario, trial.backend)
     network = Network(
-        seed=trial.seed, bucket_s=plan.ideal_s / BUCKETS or 0.05, raw=not scenario.faulty
+        seed=trial.seed,
+        bucket_s=pace_s / BUCKETS or 0.05,
+        raw=not scenario.faulty,
+        slowed=scenario.scale,
     )
     members = make_members(network, trial, plan.backend, plan.original.parent)
     origin, *clients = members
@@ -185,7 +197,7 @@ async def _run(plan: _Plan, report: Callable[[float], None]) -> _Outcome:
         outcome = _Outcome(members, network.loop.time())
         if scenario.faulty:
             lasting = LastingRun(
-                trial, members, plan.original, link, plan.ideal_s, TROUBLE[trial.backend]
+                trial, members, plan.original, link, pace_s, TROUBLE[trial.backend]
             )
             jobs = [lasting.run(plan.joins, plan.deadline_s)]
         else:

@@ -37,6 +37,10 @@ class StuckError(RuntimeError):
     """Virtual time cannot go on, or passed its deadline; the message names who waits for what."""
 
 
+class LateError(StuckError):
+    """Time passed its deadline."""
+
+
 class InKernel:
     """Bytes and connection ends that one host gave to the kernel and another has yet to take."""
 
@@ -196,8 +200,9 @@ def run(
 ) -> T:
     """Run `main` to its end on a new loop and return its result.
 
-    Raises `StuckError` when time cannot go on, or when `main` is unfinished at `deadline_s` of the
-    loop's time (periodic timers would otherwise keep a hung run going for ever).
+    Raises `StuckError` when time cannot go on, and its kind `LateError` when `main` is unfinished
+    at `deadline_s` of the loop's time (periodic timers would otherwise keep a hung run going for
+    ever).
     """
     with asyncio.Runner(loop_factory=lambda: new_loop(clock, speed)) as runner:
         return runner.run(_until(main, deadline_s))
@@ -220,7 +225,7 @@ async def _until(main: Coroutine[Any, Any, T], deadline_s: float | None) -> T:
     except (asyncio.CancelledError, Exception) as error:
         # Whatever else goes wrong while the run is taken down, this is why.
         if late and task.uncancel() == 0:
-            raise StuckError(late[0]) from error
+            raise LateError(late[0]) from error
         raise
     finally:
         if timer is not None:

@@ -36,8 +36,8 @@ class LinkConfig:
     loss: float = 0.0
     """Probability that a packet is lost on this link.  A datagram is drawn for and lost; a stream
     is only slowed, by a model (`host.loss`): over a path with a round trip above 0 it gets at most
-    what Padhye's formula gives a TCP transfer, without one it is not slowed at all.  With 1, a
-    stream still moves a segment in a round trip; what nothing passes is a host that is cut."""
+    what Padhye's formula gives a TCP transfer, without one it is not slowed at all.  With 1 no byte
+    of a stream passes, though it opens and ends; through a host that is cut nothing does."""
 
     def __post_init__(self) -> None:
         if not self.rate > 0:

@@ -1,10 +1,9 @@
-"""What a long TCP transfer gets on a path that loses packets: the published formulas.
+"""What a long TCP transfer gets on a path that loses packets: the published formula.
 
 After Padhye, Firoiu, Towsley and Kurose (Modeling TCP Throughput: A Simple Model and its Empirical
-Validation, SIGCOMM 1998; RFC 5348, section 3.1, has the same equation) and, for comparison, Mathis,
-Semke, Mahdavi and Ott (The Macroscopic Behavior of the TCP Congestion Avoidance Algorithm, 1997).
-Both are about Reno in its steady state.  Loopback loses nothing, so this is a model: what is
-measured with it says what the formula says, and not what some kernel would do.
+Validation, SIGCOMM 1998; RFC 5348, section 3.1, has the same equation).  It is about Reno in its
+steady state.  Loopback loses nothing, so this is a model: what is measured with it says what the
+formula says, and not what some kernel would do.
 """
 
 from __future__ import annotations
@@ -32,30 +31,17 @@ def padhye(
     """Bytes per second of a long transfer that nothing but loss holds back.
 
     `loss` is the probability that a segment is lost, `timeout_s` the retransmission timeout T0
-    (four round trips unless given).  Infinite without loss or without a round trip, and 0 when all
-    is lost.  This is the paper's approximation, with timeouts; no receiver's window is in it.
+    (four round trips unless given).  0 when all is lost; else infinite without loss or without a
+    round trip.  This is the paper's approximation, with timeouts; no receiver's window is in it.
     """
-    if not loss or not round_trip_s:
-        return math.inf
     if loss == 1:
         return 0.0
+    if not loss or not round_trip_s:
+        return math.inf
     timeout_s = TIMEOUT_ROUND_TRIPS * round_trip_s if timeout_s is None else timeout_s
     recovering = round_trip_s * math.sqrt(2 * acked_together * loss / 3)
     often = min(1.0, 3 * math.sqrt(3 * acked_together * loss / 8))
     return mss / (recovering + timeout_s * often * loss * (1 + 32 * loss**2))
-
-
-def mathis(
-    loss: float, round_trip_s: float, mss: int = MSS, *, acked_together: int = ACKED_TOGETHER
-) -> float:
-    """Bytes per second of a long transfer that recovers from every loss without a timeout.
-
-    MSS / RTT * sqrt(3 / (2 b loss)): above what Padhye's formula gives, and the more so the more
-    is lost.  Infinite without loss or without a round trip.
-    """
-    if not loss or not round_trip_s:
-        return math.inf
-    return mss / round_trip_s * math.sqrt(3 / (2 * acked_together * loss))
 
 
 def combined(one: float, other: float) -> float:

@@ -31,11 +31,14 @@ class Network:
         bucket_s: float = 1.0,
         address: str | None = None,
         raw: bool = True,
+        slowed: float = 1.0,
     ) -> None:
         """`raw` lets hosts that nothing slows use the standard transport (see `Host.raw`), which
         can be neither cut nor slowed later: faults under the real clock need False.
         `address` is for a program on the real clock that is itself the one host: all it opens
         is bound there (0.0.0.0: to every address of this computer), with the ports it wishes.
+        `slowed`: how many times slower than in earnest the links are, of which TCP's throughput
+        under loss knows nothing: it is divided by as much.
         `bucket_s`: seconds of an entry in the meters' series; infinite keeps one entry for ever.
         """
         self.loop = asyncio.get_running_loop()
@@ -45,6 +48,7 @@ class Network:
         self.bucket_s = bucket_s
         self.raw = raw and not self.virtual
         self._seed = seed
+        self._slowed = slowed
         self._start = self.loop.time()
         self._block = AddressBlock.lease() if address is None else AddressBlock.only(address)
         self._by_address: dict[str, Member] = {}
@@ -118,7 +122,7 @@ class Network:
         acceptor = self._host_at(remote)
         if acceptor is None or (connector.raw and acceptor.raw):
             return None
-        wire = Wire(connector, acceptor, self.in_kernel)
+        wire = Wire(connector, acceptor, self.in_kernel, slowed=self._slowed)
         self._wires[wire] = None
         self._opening[local, remote] = wire
         wire.put(ACCEPTOR, 1)

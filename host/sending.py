@@ -59,9 +59,11 @@ class Sender:
         self._leftover: bytes | memoryview = b""
         self._crowded = self._closed = False
         self._window = NO_LIMIT if wire is None else wire.window(self._far)
+        self._pause = 0.0 if wire is None else wire.pause(self._far)
         self._under_way = 0
         self._held_since: float | None = None
         self._unheard: OSError | None = None
+        # What was acknowledged, and when; it makes room for more a pause later.
         self._credits: deque[tuple[float, int]] = deque()
         self._credit_timer: asyncio.TimerHandle | None = None
         self.set_limits(None, None)
@@ -111,8 +113,7 @@ class Sender:
         self._out.clear()
         self._leftover = b""
         self._loop.remove_writer(self._sock)
-        if self._credit_timer is not None:
-            self._credit_timer.cancel()
+        self._cancel_timer()
 
     # ---- the uplink's turns
 
@@ -186,7 +187,7 @@ class Sender:
 
     def delivered(self, size: int, delay: float) -> None:
         """The far side has had `size` bytes; this one learns of it `delay` seconds later."""
-        if delay or self._held_since is not None:
+        if delay or self._pause or self._held_since is not None:
             now = self._loop.time() if self._held_since is None else self._held_since
             self._credits.append((now + delay, size))
         else:
@@ -198,15 +199,15 @@ class Sender:
         """The links have changed, and the window with them."""
         if self._wire is not None:
             self._window = self._wire.window(self._far)
+            self._pause = self._wire.pause(self._far)
+            self._cancel_timer()
             self._up.wake(self._flow)
 
     def hold(self) -> None:
         """The path is cut: nothing is heard of the far side until `go_on`."""
         if self._held_since is None:
             self._held_since = self._loop.time()
-            if self._credit_timer is not None:
-                self._credit_timer.cancel()
-                self._credit_timer = None
+            self._cancel_timer()
 
     def go_on(self) -> None:
         """The path is there again, and what was on it with it."""
@@ -225,11 +226,17 @@ class Sender:
             return
         # Timers may run early by the loop's resolution.
         now = self._loop.time() + 1e-9
-        while self._credits and self._credits[0][0] <= now:
+        while self._credits and self._credits[0][0] + self._pause <= now:
             self._under_way -= self._credits.popleft()[1]
         blocked = self._under_way >= self._window
         if blocked and self._credits and self._credit_timer is None:
-            self._credit_timer = self._loop.call_at(self._credits[0][0], self._credit_due)
+            when = self._credits[0][0] + self._pause
+            self._credit_timer = self._loop.call_at(when, self._credit_due)
+
+    def _cancel_timer(self) -> None:
+        if self._credit_timer is not None:
+            self._credit_timer.cancel()
+            self._credit_timer = None
 
     def _credit_due(self) -> None:
         self._credit_timer = None

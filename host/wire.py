@@ -67,11 +67,15 @@ class Held(Protocol):
 class Wire:
     """One connection between two hosts of the same network; sides are CONNECTOR and ACCEPTOR."""
 
-    def __init__(self, connector: Attached, acceptor: Attached, in_kernel: InKernel) -> None:
+    def __init__(
+        self, connector: Attached, acceptor: Attached, in_kernel: InKernel, *, slowed: float = 1.0
+    ) -> None:
+        """`slowed`: how many times slower than it is TCP's throughput under loss is taken to be."""
         self.hosts = (connector, acceptor)
         self.ends: list[End | None] = [None, None]
         self.transports: list[Held | None] = [None, None]
         self._in_kernel = in_kernel
+        self._slowed = slowed
         self._unread = [0, 0]
         self._gone = [False, False]
 
@@ -103,6 +107,9 @@ class Wire:
 
     def window(self, to: int) -> int:
         """Bytes that may be under way to side `to`, from leaving the sender to being delivered."""
+        throughput = self._throughput(to)
+        if not throughput:
+            return 0
         round_trip = self.round_trip()
         if not round_trip:
             return WINDOW_MIN
@@ -111,19 +118,32 @@ class Wire:
         window = WINDOW_MAX
         if rate < math.inf:
             window = min(WINDOW_MIN + int(rate * round_trip), WINDOW_MAX)
-        if up.config.loss or down.config.loss:
-            window = min(window, self._congestion_window(up, down, round_trip))
+        if throughput < math.inf:
+            # The first ACK comes a round trip after a quantum, or the window where it is smaller,
+            # has passed both links one after the other; that time must not be missing.
+            spent = 1 / up.rate + 1 / down.rate
+            alone = 1 - throughput * spent
+            first = min(QUANTUM, throughput * round_trip / alone) if alone > 0 else QUANTUM
+            window = min(window, max(MSS, int(throughput * (round_trip + first * spent))))
         return window
 
-    def _congestion_window(self, up: Shaper, down: Shaper, round_trip: float) -> int:
-        """What under way at most gives a connection the throughput of TCP at this loss."""
-        throughput = padhye(combined(up.config.loss, down.config.loss), round_trip)
-        # The first ACK comes a round trip after a quantum, or the window where it is smaller, has
-        # passed both links one after the other; that time must not be missing.
-        spent = 1 / up.rate + 1 / down.rate
-        alone = 1 - throughput * spent
-        first = min(QUANTUM, throughput * round_trip / alone) if alone > 0 else QUANTUM
-        return max(MSS, int(throughput * (round_trip + first * spent)))
+    def pause(self, to: int) -> float:
+        """Seconds from an ACK until what it acknowledges makes room for more on the way to `to`.
+
+        Above 0 where loss lets TCP send less than a segment in a round trip (it then waits for
+        timeouts most of the time): a window cannot be smaller.
+        """
+        throughput = self._throughput(to)
+        if not 0 < throughput < math.inf:
+            return 0.0
+        up, down = self.hosts[1 - to].up, self.hosts[to].down
+        acknowledged = self.round_trip() + MSS / up.rate + MSS / down.rate
+        return max(0.0, MSS / throughput - acknowledged)
+
+    def _throughput(self, to: int) -> float:
+        """Bytes per second of TCP at this loss on the way to side `to`; infinite without loss."""
+        loss = combined(self.hosts[1 - to].up.config.loss, self.hosts[to].down.config.loss)
+        return padhye(loss, self.round_trip()) / self._slowed
 
     def put(self, to: int, units: int) -> None:
         """Bytes (or 1 for an end or an opening) were given to the kernel for side `to`."""

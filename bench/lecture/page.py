@@ -24,9 +24,15 @@ LONG = 34
 """Characters of a cell that may be broken into lines; a shorter one is read at a glance."""
 
 
-def sign(verdict: Verdict) -> str:
-    """A verdict in a few words, with its mark; the English ones are plain without a colour."""
-    return f'<span style="color: {EDGES[verdict]}">{SIGNS[verdict]}</span>&nbsp;{escape(verdict)}'
+def sign(judgement: Judgement) -> str:
+    """A verdict in a line, with its mark and condition; the words are plain without a colour."""
+    verdict = judgement.verdict
+    words = Verdict.HOLDS if judgement.condition else verdict
+    ending = f", if {escape(judgement.condition)}" if judgement.condition else ""
+    return (
+        f'<span style="color: {EDGES[verdict]}">{SIGNS[verdict]}</span>&nbsp;'
+        f"<strong>{escape(words)}</strong>{ending}"
+    )
 
 
 def sentences(claim: Claim, heading: str) -> str:

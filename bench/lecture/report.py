@@ -50,9 +50,9 @@ th:first-child, td:first-child { padding-left: 0; }
 th { color: var(--quiet); font-weight: 600; vertical-align: bottom; position: sticky; top: 0;
   background: #fff; }
 nav ol { list-style: none; padding: 0; margin: 1rem 0; }
-nav li { display: grid; grid-template-columns: 1fr 1fr 12rem; gap: 0 1.5rem; padding: .45rem 0;
+nav li { display: grid; grid-template-columns: 3fr 3fr 4fr; gap: 0 1.5rem; padding: .45rem 0;
   border-bottom: 1px solid var(--line); line-height: 1.4; }
-nav .sign { font-weight: 600; }
+nav strong { font-weight: 600; }
 code { background: #f2f2f2; padding: .1rem .4rem; border-radius: .2rem; font-size: .95em; }
 dl { margin: 1rem 0 0; } dt { font-weight: 600; margin-top: .6rem; } dd { margin: 0; }
 @media (max-width: 44rem) {
@@ -85,7 +85,7 @@ def page(findings: Sequence[Finding], missing: Sequence[tuple[Claim, str]] = ())
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>The lecture, measured</title><style>{STYLE}</style></head>\n<body>"
         '<header><h1>The lecture, measured</h1><p class="korean" lang="ko">'
-        "강의의 문장을 하나하나 실험으로 재어 보았다</p>"
+        "강의의 문장을 하나하나 실험으로 측정해 보았다</p>"
         "<p>What a lecture on the application layer says of client-server, P2P and sockets: each "
         "sentence was tested by an experiment over real local sockets, and each verdict was "
         f"computed from its data. {_count(findings)}</p></header>"
@@ -103,7 +103,7 @@ def _count(findings: Sequence[Finding]) -> str:
 
 def _contents(findings: Sequence[Finding], missing: Sequence[tuple[Claim, str]]) -> str:
     items = [
-        _item(finding.claim, f"#{finding.claim.name}", sign(finding.judgement.verdict))
+        _item(finding.claim, f"#{finding.claim.name}", sign(finding.judgement))
         for finding in findings
     ]
     items += [_item(claim, "", f"not measured: {escape(line)}") for claim, line in missing]

@@ -12,7 +12,7 @@ from recorders import Recorder, pair, payload
 from host.dialing import PATIENCE_S
 from host.host import Host
 from host.link import QUANTUM, LinkConfig
-from host.loss import padhye
+from host.loss import MSS, padhye
 from host.wire import WINDOW_MAX, WINDOW_MIN
 
 RATE = 100_000.0
@@ -669,7 +669,7 @@ class TestDatagrams:
         run_lab(body)
 
 
-@pytest.mark.parametrize("loss", [0.001, 0.01, 0.05, 0.1])
+@pytest.mark.parametrize("loss", [0.001, 0.01, 0.05, 0.1, 0.2, 0.5, 0.9])
 @pytest.mark.parametrize("rate", [math.inf, 10.0, 2.0])
 def test_a_stream_gets_what_the_formula_gives_tcp_at_this_loss(
     run_lab: RunLab, loss: float, rate: float
@@ -684,9 +684,48 @@ def test_a_stream_gets_what_the_formula_gives_tcp_at_this_loss(
         b = lab.host("b", latency=0.05, down_loss=half, **links)
         near, far = await pair(a, b)
         start = lab.now
-        size = int(throughput * 120)
+        size = max(int(throughput * 120), 100 * MSS)
         near.transport.write(bytes(size))
         assert size / (await far.has(size) - start) == pytest.approx(throughput, rel=0.03)
+
+    run_lab(body)
+
+
+def test_where_all_is_lost_a_stream_stands_still_until_less_is(run_lab: RunLab) -> None:
+    async def body(lab: Lab) -> None:
+        a, b = lab.host("a", up=RATE, latency=0.1, loss=1.0), lab.host("b", latency=0.1)
+        near, far = await pair(a, b)
+        near.transport.write(bytes(SIZE))
+        await asyncio.sleep(1e5)
+        assert (a.meter.up_bytes, len(far.data)) == (0, 0)
+        start = lab.now
+        a.change_links(up=LinkConfig(rate=RATE, latency=0.05))
+        assert await far.has(SIZE) == pytest.approx(start + SIZE / RATE + 0.1, rel=EXACT)
+
+    run_lab(body)
+
+
+def test_a_pause_of_tcp_ends_with_its_cause(run_lab: RunLab) -> None:
+    async def body(lab: Lab) -> None:
+        lossy = LinkConfig(rate=RATE, latency=0.05, loss=0.9)
+        a, b = lab.host("a"), lab.host("b", latency=0.1)
+        a.change_links(up=lossy)
+        near, far = await pair(a, b)
+        near.transport.write(bytes(SIZE))
+        await asyncio.sleep(2.0)
+        assert a.meter.up_bytes == MSS  # the next goes out some fifteen seconds later
+        # A change that changes nothing, and a cut, are no way around it.
+        a.change_links(up=lossy)
+        await asyncio.sleep(2.0)
+        a.cut()
+        await asyncio.sleep(100.0)
+        a.restore()
+        await asyncio.sleep(2.0)
+        assert a.meter.up_bytes == MSS
+        start = lab.now
+        a.change_links(up=LinkConfig(rate=RATE, latency=0.05))
+        left = SIZE - MSS
+        assert await far.has(SIZE) == pytest.approx(start + left / RATE + 0.1, rel=EXACT)
 
     run_lab(body)
 

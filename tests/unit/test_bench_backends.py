@@ -10,6 +10,7 @@ from bench.catalogue import find, names
 from bench.scenario import Transport, override_all
 from central.config import ClientConfig
 from host.link import QUANTUM
+from host.loss import padhye
 from host.quantities import Size
 
 USUAL = ClientConfig()
@@ -48,6 +49,14 @@ def test_timers_are_never_shorter_than_usual() -> None:
     assert config == USUAL
     fast = override_all(find("quick"), {"origin_up": math.inf, "peer_up": math.inf})
     assert client_config(fast) == USUAL
+
+
+def test_patience_follows_what_loss_leaves_of_tcp() -> None:
+    fields = {"latency": "2 s", "loss": "30%", "clients": 1}
+    config = client_config(override_all(find("quick"), fields))
+    assert config.patience_s == pytest.approx(4 * (QUANTUM / padhye(0.3, 4.0) + 2))
+    lossless = client_config(override_all(find("quick"), fields | {"loss": 0}))
+    assert config.retransmit_s == lossless.retransmit_s
 
 
 @pytest.mark.parametrize("transport", get_args(Transport))

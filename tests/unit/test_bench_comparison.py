@@ -113,6 +113,54 @@ def test_swept_fields_tell_cases_apart() -> None:
     assert set(table["upload_slots"]) == {"2", "4", "-"}
 
 
+def test_a_side_that_did_not_sweep_has_its_scenarios_value() -> None:
+    scenario = kurose_ross(clients=(1,), repeats=2)
+    swept = measured(scenario, {"upload_slots": ["2", "4"], "time_unit": ["s", "h"]})
+    plain = measured(scenario)
+    for one, other in ((swept, plain), (plain, swept)):
+        comparison = compare(one, other)
+        table = comparison.table
+        assert set(table["upload_slots"]) == {"4", "-"}
+        assert set(table["time_unit"]) == {"h"}
+        assert set(table["runs"]) == {"2 and 2"}
+        assert set(table["verdict"]) == {"the same"}
+        assert comparison.differing == {}
+    with pytest.raises(CompareError, match="the same upload_slots, backend and N"):
+        compare(
+            measured(kurose_ross(clients=(1,), backends=("p2p",)), {"upload_slots": ["2"]}),
+            measured(kurose_ross(clients=(1,), backends=("p2p",))),
+        )
+
+
+def test_the_figures_are_the_means_that_the_difference_is_of() -> None:
+    one = results()
+    steps = [1.0, 2.0, 4.0, 8.0]
+    other = changed(one)
+    other.runs["finish_s"] = one.runs["finish_s"] * [steps[at] for at in one.runs["repeat"]]
+    table = compare(one, other).table
+    rows = table[table["measure"] == "finish_s"]
+    assert list(rows["ratio"]) == pytest.approx([8**0.5] * 4)
+    assert list(rows["second"] / rows["first"]) == pytest.approx([8**0.5] * 4)
+    nothing = changed(one, overhead_bytes=0.0)
+    nothing.runs["overhead_bytes"] += nothing.runs["repeat"]
+    table = compare(one, nothing).table
+    rows = table[table["measure"] == "overhead_bytes"]
+    # As there is no mean to take with a 0, there is no ratio.
+    assert set(rows["second"]) == {0.0}
+    assert set(rows["first"]) == {12_000, 60_000}
+    assert rows["ratio"].isna().all()
+
+
+def test_fields_that_differ_are_named() -> None:
+    comparison = compare(results(), results(latency=0.02, origin_up=1e6, title="other"))
+    assert comparison.differing["latency"] == ("0 s", "20 ms")
+    assert set(comparison.differing) == {"latency", "origin_up"}
+    (line,) = [note for note in comparison.notes() if "scenarios differ" in note]
+    assert line.startswith("the scenarios differ in origin_up: ")
+    assert line.endswith("; latency: 0 s / 20 ms")
+    assert "the scenarios differ in nothing" in compare(results(), results()).notes()
+
+
 def test_results_with_nothing_in_common() -> None:
     one, other = results(), measured(kurose_ross(clients=(7,)))
     with pytest.raises(CompareError, match=r"have no case in common: expected the same backend"):

@@ -238,3 +238,48 @@ def test_plain_numbers_in_a_scenario_are_dumped_as_quantities(tmp_path: Path) ->
     plain = Scenario(name="small", file_size=4096, clients=(1,), origin_up=125e3, peer_up=(125e3,))
     assert 'file_size = "4 KiB"\n' in dump(plain)
     assert scenario(tmp_path, dump(plain)) == plain
+
+
+ROUND_TRIP = "expected a latency above 0, for TCP's model needs a round trip"
+FEWER = "expected no loss where TFTP moves less than the file (moved_size), in fewer datagrams"
+LOSSY = "change client-001 loss=1% at 3 s"
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        ({"loss": "2%"}, f"loss: '2%'; {ROUND_TRIP}"),
+        (
+            {"loss": "2%", "transport": "http,tftp", "backends": "central"},
+            f"loss: '2%'; {ROUND_TRIP}",
+        ),
+        ({"loss": "2%", "transport": "tftp"}, f"loss: '2%'; {ROUND_TRIP}"),
+        ({"faults": LOSSY}, f"faults: {LOSSY!r}: {ROUND_TRIP}"),
+        (
+            {"loss": "2%", "transport": "tftp", "backends": "central", "moved_size": "512 KiB"},
+            f"loss: '2%'; {FEWER}",
+        ),
+        (
+            {"faults": LOSSY, "transport": "tftp", "latency": "1 s", "moved_size": "512 KiB"},
+            f"faults: {LOSSY!r}: {FEWER}",
+        ),
+    ],
+)
+def test_loss_that_no_model_is_for_is_refused(values: dict[str, str], line: str) -> None:
+    with pytest.raises(ScenarioError) as error:
+        override_all(find("quick"), values)
+    assert str(error.value) == line
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"loss": "2%", "transport": "tftp", "backends": "central"},
+        {"loss": "2%", "transport": "tftp", "backends": "p2p", "latency": "1 s"},
+        {"loss": "2%", "latency": "1 s", "moved_size": "512 KiB"},
+        {"faults": "change client-001 latency=1 s at 3 s, change it loss=1% 1 s later"},
+        {"faults": "change client-001 loss=0% at 3 s"},
+    ],
+)
+def test_loss_that_some_model_is_for_is_taken(values: dict[str, str]) -> None:
+    override_all(find("quick"), values)

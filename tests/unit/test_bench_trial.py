@@ -17,6 +17,8 @@ from central.backend import CentralBackend
 from central.client import Client
 from central.config import ClientConfig
 from host.host import Host
+from host.loss import padhye
+from p2p.wire import BLOCK
 
 
 def only(backend: str, clients: int, **fields: object) -> Trial:
@@ -51,6 +53,57 @@ def test_the_deadline_counts_latency_and_the_slowest_link() -> None:
     assert deadline(only("central", 2, **unlimited), 0.0) == LEAST_DEADLINE_S
     far = only("central", 2, latency="1 min", **unlimited)
     assert deadline(far, 0.0) == 20 * ROUNDS * 60
+
+
+def test_the_deadline_counts_what_loss_leaves_of_tcp() -> None:
+    lossy = only("central", 2, latency="20 ms", loss="5%", origin_up="64 MiB/s", peer_up="64 MiB/s")
+    rate = padhye(0.05, 0.04)
+    size = lossy.scenario.file_size
+    expected = 20 * (1.0 + size / rate + ROUNDS * (0.02 + BLOCK / rate))
+    assert deadline(lossy, 1.0) == pytest.approx(expected)
+    scaled = only("central", 2, **CROWDED, moved_size="1 MiB")
+    expected = 20 * (4.0 + 2**28 / rate + ROUNDS * (0.02 + 256 * BLOCK / rate))
+    assert deadline(scaled, 4.0) == pytest.approx(expected)
+
+
+CROWDED = {
+    "file_size": "256 MiB",
+    "origin_up": "64 MiB/s",
+    "peer_up": "64 MiB/s",
+    "latency": "20 ms",
+    "loss": "5%",
+}
+
+
+def test_a_scaled_file_takes_as_long_under_loss_as_the_whole(tmp_path: Path) -> None:
+    trial = only("central", 1, **CROWDED, moved_size="1 MiB")
+    result, _ = outcome(trial, tmp_path)
+    expected_s = 2**28 / padhye(0.05, 0.04)
+    assert expected_s > 2000
+    assert result.run["finish_s"] == pytest.approx(expected_s, rel=0.05)
+
+
+@pytest.mark.parametrize("backend", ["central", "p2p"])
+def test_heavy_loss_is_slow_and_no_failure(backend: str, tmp_path: Path) -> None:
+    fields = {"file_size": "64 KiB", "latency": "1 s", "loss": "60%"}
+    result, _ = outcome(only(backend, 2, **fields), tmp_path)
+    alone_s = 2**16 / padhye(0.6, 2.0)
+    assert alone_s > LEAST_DEADLINE_S
+    assert 0.5 * alone_s < result.run["finish_s"] < 3 * alone_s
+
+
+def test_who_runs_out_of_time_is_told_how_to_get_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.trial, "LEAST_DEADLINE_S", 0.0)
+    monkeypatch.setattr(bench.trial, "ROUNDS", 0)
+    trial = only("central", 2, deadline=1)
+    with pytest.raises(TrialFailed) as failure:
+        outcome(trial, tmp_path)
+    line = str(failure.value).splitlines()[0]
+    assert line == (
+        f"{trial}: unfinished at the deadline of 12 s (--set deadline=... gives more time)"
+    )
 
 
 def test_a_client_that_never_has_the_file_fails_the_run(

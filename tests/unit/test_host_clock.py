@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import host.clock
-from host.clock import InKernel, StuckError, VirtualLoop, new_loop, run
+from host.clock import InKernel, LateError, StuckError, VirtualLoop, new_loop, run
 
 
 class TestVirtual:
@@ -115,7 +115,7 @@ class TestStuck:
             finally:
                 raise ZeroDivisionError("while it is taken down")
 
-        with pytest.raises(StuckError, match=r"deadline of 0\.01 s"):
+        with pytest.raises(LateError, match=r"deadline of 0\.01 s"):
             run(main(), clock=clock, deadline_s=0.01)
 
     def test_an_end_in_time_is_no_matter(self) -> None:

@@ -1,5 +1,6 @@
 """host.wire: what the two ends of a connection owe each other, counted."""
 
+import math
 from typing import Any
 from unittest.mock import Mock
 
@@ -37,12 +38,12 @@ class Sending:
 
 
 def wire(
-    a_latency: float = 0.0, b_latency: float = 0.0, rate: float = 1e5
+    a_latency: float = 0.0, b_latency: float = 0.0, rate: float = 1e5, slowed: float = 1.0
 ) -> tuple[Wire, InKernel]:
     kernel = InKernel()
     a = Place("a", rate, 9 * rate, a_latency)
     b = Place("b", 5 * rate, 7 * rate, b_latency)
-    return Wire(a, b, kernel), kernel
+    return Wire(a, b, kernel, slowed=slowed), kernel
 
 
 def test_the_path_is_one_links_latency_and_the_others() -> None:
@@ -69,14 +70,15 @@ def test_a_path_that_loses_has_the_window_of_tcps_throughput() -> None:
         link.change(LinkConfig(latency=1.0, loss=loss))
         assert between.window(ACCEPTOR) == int(padhye(loss, round_trip) * round_trip)
         assert between.window(CONNECTOR) == WINDOW_MAX
-    # Both links count, and a segment at least is under way.
+        assert between.pause(ACCEPTOR) == 0
+    # Both links count.
     link.change(LinkConfig(latency=1.0, loss=0.02))
     between.hosts[1].down.change(LinkConfig(loss=0.05))
     assert between.round_trip() == round_trip
     throughput = padhye(1 - 0.98 * 0.95, round_trip)
     assert between.window(ACCEPTOR) == int(throughput * round_trip)
     link.change(LinkConfig(latency=1.0, loss=1.0))
-    assert between.window(ACCEPTOR) == MSS
+    assert (between.window(ACCEPTOR), between.pause(ACCEPTOR)) == (0, 0)
     # A window that the links ask for anyway, and a path without a round trip, stay as they were.
     between.hosts[1].down.change(LinkConfig())
     link.change(LinkConfig(latency=1.0, rate=1000, loss=1e-6))
@@ -84,6 +86,40 @@ def test_a_path_that_loses_has_the_window_of_tcps_throughput() -> None:
     between, _ = wire(rate=float("inf"))
     between.hosts[0].up.change(LinkConfig(loss=0.1))
     assert between.window(ACCEPTOR) == WINDOW_MIN
+
+
+def test_less_than_a_segment_in_a_round_trip_is_one_and_a_pause() -> None:
+    between, _ = wire(a_latency=1.0, rate=1e6)
+    link = between.hosts[0].up
+    for loss in (0.2, 0.5, 0.9, 0.9999):
+        link.change(LinkConfig(rate=1e6, latency=1.0, loss=loss))
+        assert between.window(ACCEPTOR) == MSS
+        acknowledged = between.round_trip() + MSS / 1e6 + MSS / 7e6
+        period = MSS / padhye(loss, between.round_trip())
+        assert between.pause(ACCEPTOR) == pytest.approx(period - acknowledged)
+        assert between.pause(CONNECTOR) == 0
+    # Links too slow for the formula to matter need none.
+    link.change(LinkConfig(rate=1, latency=1.0, loss=0.5))
+    assert between.window(ACCEPTOR) > MSS
+    assert between.pause(ACCEPTOR) == 0
+
+
+def test_over_slowed_links_tcp_is_slowed_as_much() -> None:
+    between, _ = wire(a_latency=1.0, rate=math.inf, slowed=4.0)
+    between.hosts[0].up.change(LinkConfig(latency=1.0, loss=0.001))
+    round_trip = between.round_trip()
+    assert between.window(ACCEPTOR) == int(padhye(0.001, round_trip) / 4 * round_trip)
+    between.hosts[0].up.change(LinkConfig(latency=1.0, loss=0.1))
+    assert between.window(ACCEPTOR) == MSS
+    period = 4 * MSS / padhye(0.1, round_trip)
+    assert between.pause(ACCEPTOR) == pytest.approx(period - round_trip)
+
+
+def test_a_loss_too_small_to_count_is_none() -> None:
+    between, _ = wire(a_latency=1.0, rate=math.inf)
+    between.hosts[0].up.change(LinkConfig(latency=1.0, loss=1e-300))
+    assert between.window(ACCEPTOR) == WINDOW_MAX
+    assert between.pause(ACCEPTOR) == 0
 
 
 def test_what_the_kernel_holds_is_counted_by_direction() -> None:
