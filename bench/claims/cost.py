@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
-from bench.catalogue import find
+from msgspec import Meta
+
 from bench.lecture.claim import Claim, Data, Judgement, SettingError, fails, holds, holds_if
+from bench.lecture.least_uplink import PEAKS, keep_deadline, need
+from bench.lecture.settings import Amount
 from bench.lecture.stage import Stage
-from bench.play import Case
-from bench.play import Rows as PlayRows
 from bench.plots.style import SMALL, colour, frame, label_ends, name, number, state
-from bench.scenario import override_all
-from bench.sweep import trials
 from bench.table import Rows, figure
-from bench.theory import client_server_rate, p2p_rate
-from bench.trial import run_trial
 from host.quantities import Duration, QuantityError, Rate, Size
 
 if TYPE_CHECKING:
@@ -24,19 +21,22 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 CHEAP = 0.1
-"""The origin pays little where it sends no more than this part of what a server would."""
-LATE = 1.25
-"""A bound is within reach where the last has the file within so many deadlines: to pass a piece on
-from peer to peer takes time that no fluid bound counts."""
+"""The origin pays little where it sends, and needs a peak rate of, no more than this part of what a
+server would: an order of magnitude."""
 DECADES = 6
 """The lines go to 10^6 clients."""
 STEPS = 6
 """Points of a line in a decade."""
-MOST_MEASURED = 1_000
-"""Clients of a run: more are for the bounds alone."""
-MOVED = "1 MiB"
-"""Bytes really moved of the file, over links slowed as much."""
 BYTES_PER_MBIT_S = 1e6 / 8
+SMALLEST, LARGEST = Size(1 << 16), Size(10**15)
+"""Of a smaller file what is said beside it would be the most."""
+LONGEST = Duration(1e9)
+SLOWEST = 50
+"""Peers that send less of the file are drowned in what they say."""
+
+Crowd = Annotated[int, Meta(ge=1, le=1_000)]
+"""Clients of a run: more are for the bounds alone."""
+Margin = Annotated[float, Meta(ge=1, le=100)]
 
 
 def measure(
@@ -44,78 +44,49 @@ def measure(
     *,
     file: str = "1 GB",
     deadline: str = "1 h",
-    peer_ups: tuple[str, ...] = ("1 Mbit/s", "5 Mbit/s"),
-    clients: tuple[int, ...] = (10, 30, 60),
-    price_per_gigabyte: float | None = None,
-    price_per_mbit_s: float | None = None,
+    peer_ups: Annotated[tuple[str, ...], Meta(min_length=1)] = ("1 Mbit/s", "5 Mbit/s"),
+    clients: Annotated[tuple[Crowd, ...], Meta(min_length=1)] = (3, 10, 30),
+    margins: Annotated[tuple[Margin, ...], Meta(min_length=1)] = (1.01, 1.25, 1.5, 2.0),
+    price_per_gigabyte: Amount | None = None,
+    price_per_mbit_s: Amount | None = None,
     currency: str = "",
 ) -> Data:
     from pandas import DataFrame
 
-    size = _read(Size, "file", file)
-    limit_s = _read(Duration, "deadline", deadline)
-    ups = [_read(Rate, "peer_ups", up) for up in peer_ups]
-    _check("file", file, size > 0, "a size above 0")
-    _check("deadline", deadline, limit_s > 0, "a duration above 0")
-    _check("peer_ups", ", ".join(peer_ups), bool(ups) and min(ups) > 0, "rates above 0")
-    fit = bool(clients) and all(1 <= n <= MOST_MEASURED for n in clients)
-    _check("clients", clients, fit, f"numbers from 1 to {MOST_MEASURED:,}")
+    size = _read(Size, "file", file, SMALLEST, LARGEST)
+    limit_s = _read(Duration, "deadline", deadline, Duration(1), LONGEST)
+    ups = [_read(Rate, "peer_ups", up, Rate(1), Rate(10**12)) for up in dict.fromkeys(peer_ups)]
+    slow = size / limit_s / SLOWEST
+    if min(ups) < slow:
+        raise SettingError(
+            f"peer_ups: {', '.join(peer_ups)}; expected {number(slow / BYTES_PER_MBIT_S)} Mbit/s "
+            f"or more: 1 / {SLOWEST} of the file within the deadline"
+        )
     grid = [round(10 ** (step / STEPS)) for step in range(DECADES * STEPS + 1)]
     prices = (price_per_gigabyte, price_per_mbit_s)
     rows = [
         need(size, limit_s, up, n) | _money(size, limit_s, up, n, prices)
-        for up in (None, *ups)
+        for up in (None, *sorted(set(ups)))
         for n in sorted({*grid, *clients})
     ]
     needs = DataFrame(rows).assign(currency=currency)
     columns = ("backend", "clients", "peer_up", "file_bytes", "deadline_s", "origin_rate")
     cases = [
-        {column: row[column] for column in columns}
+        {column: row[column] for column in columns} | {"margins": sorted(margins)}
         for row in sorted(rows, key=lambda row: -row["clients"])  # the longest first
         if row["clients"] in clients
     ]
-    runs = stage.play(run_with_the_least_uplink, cases)["runs"]
-    runs = runs.assign(
-        origin_bytes=runs["origin_up_bytes"] * runs["scale"],
-        peer_bytes=runs["peer_up_bytes_mean"] * runs["scale"],
-        deadlines=runs["finish_s"] / runs["deadline_s"],
-    )
-    return {"needs": needs, "runs": runs}
+    return {"needs": needs, "runs": stage.play(keep_deadline, cases)["runs"]}
 
 
-def _read(kind: Any, setting: str, text: str) -> Any:
+def _read(kind: Any, setting: str, text: str, least: Any, most: Any) -> Any:
     try:
-        return kind.parse(text)
+        value = kind.parse(text)
     except QuantityError as error:
         raise SettingError(f"{setting}: {error}") from None
-
-
-def _check(setting: str, value: object, good: bool, expected: str) -> None:
-    if not good:
-        raise SettingError(f"{setting}: {value!r}; expected {expected}")
-
-
-def need(size: int, deadline_s: float, peer_up: float | None, clients: int) -> dict[str, Any]:
-    """What N clients take of the origin's uplink, and each of them of its own, for a deadline.
-
-    `peer_up` is None where a server serves all.
-    """
-    downs = [math.inf] * clients
-    if peer_up is None:
-        rate = client_server_rate(size, downs, deadline_s)
-    else:
-        rate = p2p_rate(size, [peer_up] * clients, downs, deadline_s)
-    sent = rate * deadline_s
-    return {
-        "backend": "central" if peer_up is None else "p2p",
-        "peer_up": peer_up or 0.0,
-        "clients": clients,
-        "file_bytes": size,
-        "deadline_s": deadline_s,
-        "origin_rate": rate,
-        "origin_bytes": sent,
-        "peer_bytes": (clients * size - sent) / clients,
-    }
+    if not least <= value <= most:
+        raise SettingError(f"{setting}: {text!r}; expected {least} to {most}")
+    return value
 
 
 def _money(
@@ -134,47 +105,43 @@ def _money(
     return {"price": price + (per_mbit_s or 0.0) * needed["origin_rate"] / BYTES_PER_MBIT_S}
 
 
-def run_with_the_least_uplink(case: Case, directory: Path) -> PlayRows:
-    """Run the scenario whose origin has the uplink `origin_rate`: its row of `runs`."""
-    fields = {
-        "backends": case["backend"],
-        "clients": case["clients"],
-        "file_size": case["file_bytes"],
-        "moved_size": MOVED,
-        "piece_size": "16 KiB",
-        "origin_up": case["origin_rate"],
-        "peer_up": case["peer_up"] or case["origin_rate"],
-        "discovery": "pex",
-    }
-    (trial,) = trials(override_all(find("kurose-ross"), fields))
-    run = run_trial(trial, directory, lambda fraction: None).run
-    columns = ("finish_s", "scale", "origin_up_bytes", "peer_up_bytes_mean")
-    return {"runs": [{column: run[column] for column in columns}]}
+def _margins(runs: DataFrame) -> DataFrame:
+    """The margin for each kind of peers, over all N: infinite where one missed the deadline."""
+    tried = runs.assign(margin=runs["margin"].where(runs["kept"], math.inf))
+    return tried.groupby(["backend", "peer_up"])["margin"].max().reset_index()
+
+
+def _at_most(data: Data) -> tuple[Series[Any], DataFrame]:
+    """What is needed at the largest N: a server's row, and the origins' by their peers' uplink."""
+    needs = data["needs"]
+    most = needs[needs["clients"] == needs["clients"].max()]
+    rows = most.merge(_margins(data["runs"]), on=["backend", "peer_up"]).sort_values("peer_up")
+    return rows[rows["backend"] == "central"].iloc[0], rows[rows["backend"] == "p2p"]
 
 
 def judge(data: Data) -> Judgement:
-    needs, runs = data["needs"], data["runs"]
-    most = needs[needs["clients"] == needs["clients"].max()]
-    server = most[most["backend"] == "central"].iloc[0]
-    peers = most[most["backend"] == "p2p"].sort_values("peer_up")
-    late = runs.groupby(["backend", "peer_up"])["deadlines"].max()
-    cheap = peers[
-        (peers["origin_bytes"] <= CHEAP * server["origin_bytes"])
-        & (peers["peer_up"].map(late["p2p"]) <= LATE)
-    ]
+    server, peers = _at_most(data)
+    runs = data["runs"]
+    # Bytes and peak rate are the same part of a server's: both are for the same deadline.
+    part = peers["origin_rate"] * peers["margin"] / (server["origin_rate"] * server["margin"])
+    cheap = peers[part <= CHEAP]
     clauses = [
-        f"with peers of {_rate(row['peer_up'])} an origin sends {_bytes(row['origin_bytes'])} "
-        f"at {_rate(row['origin_rate'])} and each peer {_bytes(row['peer_bytes'])} (measured to "
-        f"N = {runs['clients'].max()}: the last has the file after "
-        f"{late['p2p'][row['peer_up']]:.2f} deadlines)"
+        f"with peers of {_rate(row['peer_up'])} {_needs(row, 'an origin')}, and each peer sends "
+        f"{_bytes(row['peer_bytes'])}"
         for row in peers.to_dict("records")
     ]
+    most = runs["clients"].max()
+    points = runs[runs["clients"] == most].sort_values("peer_up")
+    measured = [
+        f"{_sender(row)} sent {_bytes(row['origin_sent'])} at a peak of {_rate(row['peak_rate'])}"
+        for row in points.to_dict("records")
+    ]
     because = (
-        f"For {int(server['clients']):,} clients within {Duration(server['deadline_s'])} a server "
-        f"sends {_bytes(server['origin_bytes'])} at {_rate(server['origin_rate'])}; "
-        f"{'; '.join(clauses)}."
+        f"For {int(server['clients']):,} clients within {Duration(server['deadline_s'])} "
+        f"{_needs(server, 'a server')}; {'; '.join(clauses)} (bounds, the uplinks with the margin "
+        f"that runs to N = {most} took). Measured at N = {most}: {', '.join(measured)}."
     )
-    if cheap.empty or late["central"].max() > LATE:
+    if cheap.empty or math.isinf(server["margin"]):
         return fails(because)
     if len(cheap) == len(peers):
         return holds(because)
@@ -186,6 +153,19 @@ def judge(data: Data) -> Judgement:
         f"{_rate(copy_rate)})",
         because,
     )
+
+
+def _needs(row: Mapping[Any, Any] | Series[Any], who: str) -> str:
+    if math.isinf(row["margin"]):
+        uplink = "and no uplink that was tried kept the deadline"
+    else:
+        uplink = f"by an uplink of {_rate(row['origin_rate'] * row['margin'])}"
+    return f"{who} sends {_bytes(row['origin_bytes'])} {uplink}"
+
+
+def _sender(run: Mapping[Any, Any]) -> str:
+    central = run["backend"] == "central"
+    return "the server" if central else f"among peers of {_rate(run['peer_up'])} the origin"
 
 
 def _bytes(size: float) -> str:
@@ -206,9 +186,9 @@ def draw(data: Data, ax: Axes) -> None:
         gigabytes = rows["origin_bytes"] / 1e9
         ax.plot(rows["clients"], gigabytes, line, color=shade, linewidth=2.5)
         own = runs[(runs["backend"] == backend) & (runs["peer_up"] == up)]
-        for late, fill in ((False, shade), (True, "white")):
-            some = own[(own["deadlines"] > LATE) == late]
-            points = some["clients"], some["origin_bytes"] / 1e9
+        for kept, fill in ((True, shade), (False, "white")):
+            some = own[own["kept"] == kept]
+            points = some["clients"], some["origin_sent"] / 1e9
             ax.plot(*points, "o", color=fill, markersize=10, markeredgecolor=shade, zorder=3)
         who = name(str(backend)) if central else f"P2P, {_rate(float(str(up)))}"
         end: Series[Any] = rows.iloc[-1]
@@ -222,10 +202,18 @@ def draw(data: Data, ax: Axes) -> None:
     frame(ax, "clients N", "sent by the origin (GB)")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(lambda value, _: number(value))
+    kept = runs[runs["kept"]]
     key = "lines: bounds; points: measured"
-    if (runs["deadlines"] > LATE).any():
-        key += f"\nhollow: later than {LATE:g} deadlines"
+    if len(kept):
+        key += f",\nuplinks {_span(kept['margin'])} times the bound's"
+    if len(kept) < len(runs):
+        key += "\nhollow: no uplink that was tried kept the deadline"
     ax.text(0.02, 0.96, key, fontsize=SMALL, va="top", transform=ax.transAxes)
+
+
+def _span(values: Series[Any]) -> str:
+    """The least and the most: `1.01 to 1.5`."""
+    return " to ".join(dict.fromkeys(number(value) for value in (values.min(), values.max())))
 
 
 def _headline(needs: DataFrame, ax: Axes) -> None:
@@ -237,7 +225,7 @@ def _headline(needs: DataFrame, ax: Axes) -> None:
     state(
         ax,
         f"P2P's origin sends {' or '.join(parts)} % as much",
-        f"as a server at N = {int(server['clients']):,}: {sent}",
+        f"as a server at N = {int(server['clients']):,}, by the bounds: {sent}",
         "P2P is labelled with the peers' uplink",
     )
 
@@ -245,12 +233,13 @@ def _headline(needs: DataFrame, ax: Axes) -> None:
 def tabulate(data: Data) -> Rows:
     needs = data["needs"]
     priced = "price" in needs
-    heads = ["backend", "peer uplink (Mbit/s)", "N", "origin's peak (Mbit/s)", "origin sends (GB)"]
-    heads += ["measured (GB)", "in deadlines", "each peer sends (GB)"]
-    heads += [f"price ({needs['currency'].iloc[0] or 'as given'})"] if priced else []
+    heads = ["backend", "peer uplink (Mbit/s)", "N", "bound: uplink (Mbit/s)", "sends (GB)"]
+    heads += ["each peer (GB)", "measured: uplink (bounds)", "peak (Mbit/s)", "sends (GB)"]
+    heads += ["each peer (GB)", "in deadlines"]
+    heads += [f"price by the bound ({needs['currency'].iloc[0] or 'as given'})"] if priced else []
     case = ["backend", "peer_up", "clients"]
-    measured = data["runs"].set_index(case)[["origin_bytes", "deadlines"]].add_prefix("run_")
-    shown = needs.join(measured, on=case)
+    measured = ["margin", "peak_rate", "origin_sent", "peer_sent", "deadlines"]
+    shown = needs.join(data["runs"].set_index(case)[measured], on=case)
     decades = {10**power for power in range(DECADES + 1)}
     rows = [
         [
@@ -259,13 +248,16 @@ def tabulate(data: Data) -> Rows:
             f"{row['clients']:,}",
             number(row["origin_rate"] / BYTES_PER_MBIT_S),
             number(row["origin_bytes"] / 1e9),
-            figure(row["run_origin_bytes"] / 1e9, ",.2f"),
-            figure(row["run_deadlines"], ".3f"),
             figure(row["peer_bytes"] / 1e9, ".3f"),
+            figure(row["margin"], ".2f"),
+            figure(row["peak_rate"] / BYTES_PER_MBIT_S),
+            figure(row["origin_sent"] / 1e9, ",.2f"),
+            figure(row["peer_sent"] / 1e9, ".3f"),
+            figure(row["deadlines"], ".3f"),
             *([f"{row['price']:,.2f}"] if priced else []),
         ]
         for row in shown.to_dict("records")
-        if row["clients"] in decades or math.isfinite(row["run_deadlines"])
+        if row["clients"] in decades or math.isfinite(row["margin"])
     ]
     return heads, rows
 
@@ -276,10 +268,15 @@ CLAIM = Claim(
     english="A server costs much, P2P costs little.",
     korean="서버를 두면 비용이 많이 들고, P2P는 적게 든다.",
     hypothesis="For the same deadline an origin among peers needs at most a tenth of the bytes and "
-    "of the peak rate that a server needs, and a run with that uplink keeps the deadline.",
-    method="The bounds solved for the origin's uplink, N to 10^6 (theory); runs whose origin has "
-    "just that uplink (virtual clock, 1 MiB moved over links slowed as much). Money only by prices "
-    "that are given: price_per_gigabyte (10^9 bytes), price_per_mbit_s (of peak rate), currency.",
+    "of the peak rate that a server needs, at N = 10^6.",
+    method="Bytes and uplinks: the bounds solved for the origin's uplink, to N = 10^6 (theory). "
+    "Runs find the margin that is needed beside the bound: uplinks of so many `margins` in turn, "
+    "until the last client has the file in time; the largest margin counts at N = 10^6. (Virtual "
+    "clock; 1 MiB within an hour stands for file and deadline, all rates changed as much.) Peak "
+    f"rate: the most that the origin sent in a {PEAKS}th of the deadline. By construction bytes "
+    "and uplinks of the bounds are the same part of a server's. Money only by prices that are "
+    "given, and by the bounds: price_per_gigabyte (10^9 bytes), price_per_mbit_s (of uplink), "
+    "currency.",
     measure=measure,
     judge=judge,
     draw=draw,

@@ -85,7 +85,7 @@ STAYING = "they stay while others need them"
         ({"churn": 1201.0}, STAYING),
         ({"churn_finished": 29}, STAYING),
         ({"churn_finished": 29, "served": 29}, STAYING),
-        ({"slow": 274.0, "churn_finished": 0, "churn_wait": NAN}, f"{UPLINKS} and {STAYING}"),
+        ({"slow": 274.0, "churn_finished": 0, "churn_wait": NAN}, f"{UPLINKS}, and if {STAYING}"),
     ],
     ids=[
         "slow peers slow it",
