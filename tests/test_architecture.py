@@ -19,7 +19,9 @@ MAY_IMPORT = {
 
 PURE = [
     "bench/faults.py",
+    "bench/lecture/calls.py",
     "bench/lecture/ladder.py",
+    "bench/lecture/page.py",
     "bench/theory.py",
     "central/access/admission.py",
     "central/access/grants.py",

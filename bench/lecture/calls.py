@@ -7,13 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from host.host import Host
 from host.trace import Call, FiveTuple
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 SENDS = ("send", "sendmsg", "sendfile", "sendto")
 RECEIVES = ("recv", "recvfrom")
@@ -96,7 +92,13 @@ def open_sockets(calls: Iterable[Call]) -> list[Socket]:
 
 
 def call_rows(node: str, calls: Iterable[Call]) -> list[dict[str, Any]]:
-    """Return a row for every call of one host, in order, as `trace_frame` has them."""
+    """Return a row for every call of one host, in order, with COLUMNS.
+
+    `t_s` is when the call returned and `took_s` how long that took, in seconds of the run's clock;
+    `call`, `descriptor`, `arguments` and `result` are as strace(1) shows them; `socket` tells
+    sockets apart that have the same descriptor one after the other; `protocol`, `local` and
+    `remote` are the five-tuple; `bytes` went in or out.
+    """
     sockets = Sockets()
     return [_row(node, call, sockets.follow(call).number) for call in calls]
 
@@ -123,23 +125,3 @@ def moment(row: Mapping[str, Any]) -> float:
     """When a call did its work, in seconds: what sends begins with it, what waits ends with it."""
     waits = row["call"] in ("accept", "recv", "recvfrom")
     return float(row["t_s"] if waits else row["t_s"] - row["took_s"])
-
-
-def trace_frame(*hosts: Host) -> DataFrame:
-    """Return the socket calls of traced hosts as a tidy frame, a row a call, in order of time.
-
-    `t_s` is when the call returned and `took_s` how long that took, in seconds of the run's clock;
-    `node` the host's name; `call`, `descriptor`, `arguments` and `result` as strace(1) shows them;
-    `socket` tells sockets of one node apart that have the same descriptor one after the other;
-    `protocol`, `local` and `remote` are the five-tuple; `bytes` went in or out. Raises ValueError
-    for a host that is not traced.
-    """
-    from pandas import DataFrame
-
-    rows: list[dict[str, Any]] = []
-    for host in hosts:
-        if host.trace is None:
-            raise ValueError(f"{host.name} has no trace; make it with Host(..., traced=True)")
-        rows += call_rows(host.name, host.trace)
-    frame = DataFrame(rows, columns=list(COLUMNS))
-    return frame.sort_values("t_s", kind="stable", ignore_index=True)

@@ -12,11 +12,6 @@ Counts = Annotated[tuple[Count, ...], Meta(min_length=1)]
 Number = Annotated[int, Meta(ge=0)]
 """0 or more."""
 Numbers = Annotated[tuple[Number, ...], Meta(min_length=1)]
-Positive = Annotated[float, Meta(gt=0, lt=1e12)]
-"""A quantity above 0, such as seconds or bytes per second."""
-Positives = Annotated[tuple[Positive, ...], Meta(min_length=1)]
 Amount = Annotated[float, Meta(ge=0, lt=1e12)]
 """A quantity of 0 or more."""
-Amounts = Annotated[tuple[Amount, ...], Meta(min_length=1)]
 Percent = Annotated[float, Meta(ge=0, lt=100)]
-Percents = Annotated[tuple[Percent, ...], Meta(min_length=1)]

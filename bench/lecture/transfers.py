@@ -1,6 +1,6 @@
 """What a lesson on socket calls looks at, traced: whole transfers, errors, a small exchange.
 
-Every experiment returns the frame `calls`: a row a call of both ends, as `trace_frame` has them.
+Every experiment returns the frame `calls`: a row a call of both ends, see `bench.lecture.calls`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,6 @@
 """bench.lecture.calls: traces as frames, and the sockets that they leave open."""
 
-import pytest
-from lab import Lab, RunLab
-from recorders import pair
-
-from bench.lecture.calls import COLUMNS, call_rows, moment, open_sockets, trace_frame
-from host.clock import Clock
+from bench.lecture.calls import COLUMNS, call_rows, moment, open_sockets
 from host.trace import Call, FiveTuple
 
 UNBOUND: FiveTuple = ("tcp", "0.0.0.0", 0, "", 0)
@@ -96,28 +91,3 @@ def test_what_sends_does_its_work_as_it_begins_and_what_waits_as_it_ends() -> No
     sent = Call(5.0, "send", 3, CONNECTED, "", "1", took=2.0)
     received = Call(5.0, "recv", 3, CONNECTED, "", "1 B", took=2.0)
     assert [moment(row) for row in call_rows("a", [sent, received])] == [3.0, 5.0]
-
-
-def test_a_frame_of_two_hosts_is_in_order_of_time(run_lab: RunLab, clock: Clock) -> None:
-    async def body(lab: Lab) -> None:
-        a, b = lab.host("a", traced=True), lab.host("b", traced=True)
-        near, far = await pair(a, b)
-        near.transport.write(b"question")
-        await far.has(8)
-        frame = trace_frame(a, b)
-        assert tuple(frame.columns) == COLUMNS
-        assert frame["t_s"].is_monotonic_increasing
-        sends = frame[frame["call"] == "send"]
-        assert (sends["node"].item(), sends["bytes"].item()) == ("a", 8)
-        received = frame[(frame["call"] == "recv") & (frame["bytes"] > 0)]
-        assert (received["node"].item(), received["remote"].item()) == ("b", sends["local"].item())
-
-    run_lab(body, clock=clock)
-
-
-def test_a_host_without_a_trace_is_named(run_lab: RunLab) -> None:
-    async def body(lab: Lab) -> None:
-        with pytest.raises(ValueError, match="quiet has no trace; make it with Host"):
-            trace_frame(lab.host("quiet"))
-
-    run_lab(body)
