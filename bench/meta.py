@@ -8,6 +8,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+RUN_RECORD, CLAIM_RECORD = "meta.json", "finding.json"
+"""The files by which a folder is known to hold the results of a run, or of a claim."""
+
 PACKAGES = ("fileshare-lab", "asyncio-dgram", "h11", "msgspec", "networkx", "numpy", "pandas")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import BenchError
+from bench.meta import CLAIM_RECORD, RUN_RECORD
 from bench.scenario import Scenario, dump
 from bench.scenario import load as load_scenario
 from bench.sweep import Trial, TrialResult, labels
@@ -162,7 +163,7 @@ class Results:
             remove_all(folder)
             folder.joinpath("scenario.toml").write_text(dump(self.scenario), encoding="utf-8")
             meta = json.dumps(self.meta, indent=2, ensure_ascii=False)
-            folder.joinpath("meta.json").write_text(meta + "\n", encoding="utf-8")
+            folder.joinpath(RUN_RECORD).write_text(meta + "\n", encoding="utf-8")
             for name in COLUMNS:
                 getattr(self, name).to_parquet(folder / f"{name}.parquet", engine="pyarrow")
         except OSError as error:
@@ -245,11 +246,11 @@ def load(directory: str | Path) -> Results:
     """Read the results that a run left in `directory`. Raises ResultsError."""
     folder = Path(directory)
     expected = f"{folder}: expected a folder that `bench run` left"
-    for file in ("meta.json", "scenario.toml", *(f"{name}.parquet" for name in COLUMNS)):
+    for file in (RUN_RECORD, "scenario.toml", *(f"{name}.parquet" for name in COLUMNS)):
         if not (folder / file).is_file():
             raise ResultsError(f"{expected}; there is no {file}")
     try:
-        meta = json.loads(folder.joinpath("meta.json").read_text(encoding="utf-8"))
+        meta = json.loads(folder.joinpath(RUN_RECORD).read_text(encoding="utf-8"))
         scenario = load_scenario(folder / "scenario.toml")
         frames: dict[str, Any] = {
             name: pd.read_parquet(folder / f"{name}.parquet") for name in COLUMNS
@@ -286,14 +287,17 @@ def _json_value(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def results_folder(out: str | Path | None, name: str) -> Path:
+def results_folder(out: str | Path | None, name: str, *, claim: bool = False) -> Path:
     """Make the folder `out`, or a new one in results/ called by a name and the time; return it.
 
-    Raises ResultsError.
+    It may hold older results of a run (of a claim, if it is for a claim's). Raises ResultsError.
     """
     if out == "":
         raise ResultsError("out: ''; expected the name of a folder")
     folder = Path(out) if out is not None else _unused(f"{name}-{datetime.now():%Y%m%d-%H%M%S}")
+    if folder.joinpath(RUN_RECORD if claim else CLAIM_RECORD).exists():
+        other = "run" if claim else "claim"
+        raise ResultsError(f"{folder}: holds the results of a {other}; expected another folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -47,13 +47,7 @@ class Magnet:
             raise MagnetError(f"infohash of {len(self.infohash)} bytes: expected 20")
         if self.length is not None and not 0 <= self.length <= MAX_LENGTH:
             raise MagnetError(f"xl={self.length}: expected 0 to {MAX_LENGTH} bytes")
-        if len(self.peers) > MAX_PEERS:
-            raise MagnetError(f"{len(self.peers)} peers: expected at most {MAX_PEERS}")
-        for host, port in self.peers:
-            if not _is_host(host):
-                raise MagnetError(f"x.pe: expected a host name or address, found {host[:40]!r}")
-            if not 0 < port < 65536:
-                raise MagnetError(f"x.pe: expected a port from 1 to 65535, found {port}")
+        _check_peers(self.peers)
         for first, last in self.select:
             if not 0 <= first <= last <= MAX_FILE:
                 raise MagnetError(f"so: expected files 0 to {MAX_FILE}, found {first}-{last}")
@@ -68,9 +62,7 @@ class Magnet:
             fields.append(("xl", str(self.length)))
         if self.select:
             fields.append(("so", ",".join(map(_write_range, self.select))))
-        for host, port in self.peers:
-            fields.append(("x.pe", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"))
-        return _SCHEME + urlencode(fields, safe=":[],", quote_via=quote)
+        return _written([*fields, *map(_peer_field, self.peers)])
 
 
 @dataclass(frozen=True)
@@ -84,16 +76,21 @@ class UpdateMagnet:
     """The publisher's public key, 32 bytes."""
     salt: bytes = b""
     """Tells the publisher's torrents apart, 64 bytes at most."""
+    peers: tuple[tuple[str, int], ...] = ()
+    """Ways into the DHT: host name or address, and port."""
 
     def __post_init__(self) -> None:
+        _check_peers(self.peers)
         if len(self.key) != KEY_LENGTH:
             raise MagnetError(f"public key of {len(self.key)} bytes: expected {KEY_LENGTH}")
         if len(self.salt) > MAX_SALT:
             raise MagnetError(f"salt of {len(self.salt)} bytes: expected at most {MAX_SALT}")
 
     def __str__(self) -> str:
-        salt = f"&s={self.salt.hex()}" if self.salt else ""
-        return f"{_SCHEME}xs={_KEY}{self.key.hex()}{salt}"
+        fields = [("xs", _KEY + self.key.hex())]
+        if self.salt:
+            fields.append(("s", self.salt.hex()))
+        return _written([*fields, *map(_peer_field, self.peers)])
 
 
 def parse(text: str) -> Magnet:
@@ -125,7 +122,11 @@ def parse_any(text: str) -> Magnet | UpdateMagnet:
     topics, sources = fields.get("xt", []), fields.get("xs", [])
     keys = {source for source in sources if source.lower().startswith(_KEY)}
     if keys and not topics:
-        return UpdateMagnet(_only_key(keys), _hex("s", fields.get("s", [""])[0]))
+        return UpdateMagnet(
+            key=_only_key(keys),
+            salt=_hex("s", fields.get("s", [""])[0]),
+            peers=tuple(map(_peer, fields.get("x.pe", ()))),
+        )
     return Magnet(
         infohash=_only_infohash(topics),
         name=fields.get("dn", [None])[0],
@@ -133,6 +134,25 @@ def parse_any(text: str) -> Magnet | UpdateMagnet:
         peers=tuple(map(_peer, fields.get("x.pe", ()))),
         select=tuple(_range(part) for text in fields.get("so", ()) for part in text.split(",")),
     )
+
+
+def _check_peers(peers: tuple[tuple[str, int], ...]) -> None:
+    if len(peers) > MAX_PEERS:
+        raise MagnetError(f"{len(peers)} peers: expected at most {MAX_PEERS}")
+    for host, port in peers:
+        if not _is_host(host):
+            raise MagnetError(f"x.pe: expected a host name or address, found {host[:40]!r}")
+        if not 0 < port < 65536:
+            raise MagnetError(f"x.pe: expected a port from 1 to 65535, found {port}")
+
+
+def _peer_field(peer: tuple[str, int]) -> tuple[str, str]:
+    host, port = peer
+    return "x.pe", f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _written(fields: list[tuple[str, str]]) -> str:
+    return _SCHEME + urlencode(fields, safe=":[],", quote_via=quote)
 
 
 def _fields(text: str) -> dict[str, list[str]]:

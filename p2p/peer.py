@@ -223,8 +223,9 @@ class Peer:
         `secret` is an Ed25519 key of 32 bytes.  Returns the link to follow, the same for every
         version.  Raises MagnetError for a salt of over 64 bytes, P2PError without DHT.
         """
-        link = UpdateMagnet(public_key(secret), salt)
         node = await self._dht()
+        own = (self.address,) if self._config.names_itself else ()
+        link = UpdateMagnet(public_key(secret), salt, own)
         if self._publisher is None:
             self._publisher = Publisher(self._host, node)
         await self._publisher.publish(secret, infohash, salt)
@@ -248,7 +249,9 @@ class Peer:
     async def follower(self, link: str) -> Follower:
         """Who knows the newest version behind a link. Raises MagnetError, P2PError."""
         wanted = magnet.parse_update(link)
-        return Follower(self._host, await self._dht(), wanted, self._ended)
+        node = await self._dht()
+        node.meet(wanted.peers)
+        return Follower(self._host, node, wanted, self._ended)
 
     async def leave(self, swarm: Swarm) -> None:
         """Neither fetch nor give a torrent any more; its files stay."""

@@ -183,7 +183,7 @@ def _folder(out: Text, name: str) -> Iterator[Path]:
     """Make the folder to save to; it goes again if nothing came into it. Raises ResultsError."""
     from bench.results import results_folder
 
-    folder = results_folder(out, name)
+    folder = results_folder(out, name, claim=True)
     try:
         yield folder
     finally:

@@ -18,7 +18,7 @@ from bench.errors import BenchError
 from bench.lecture.claim import Claim, Data, Judgement
 from bench.lecture.page import image, sentences, table, verdict_box
 from bench.lecture.stage import Stage
-from bench.meta import collect_meta
+from bench.meta import CLAIM_RECORD, collect_meta
 from bench.plots.style import DPI, SIZE, notebook_axes, roomy
 from bench.table import Rows
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-RECORD = "finding.json"
 CELL_DPI = 90
 """A notebook's cell is narrower than a projector's screen."""
 COLOURS_KEPT = 128
@@ -124,7 +123,7 @@ class Finding:
                 frame.to_parquet(folder / f"{name}.parquet", engine="pyarrow")
             self._draw_into(folder)
             text = json.dumps(record, indent=2, ensure_ascii=False)
-            folder.joinpath(RECORD).write_text(text + "\n", encoding="utf-8")
+            folder.joinpath(CLAIM_RECORD).write_text(text + "\n", encoding="utf-8")
         except OSError as error:
             reason = error.strerror or error
             raise FindingError(f"{folder}: cannot be written: {reason}") from None
@@ -201,7 +200,7 @@ def load_finding(directory: str | Path) -> Finding:
     folder = Path(directory)
     expected = f"{folder}: expected a folder that `bench claim` left"
     try:
-        record = json.loads(folder.joinpath(RECORD).read_text(encoding="utf-8"))
+        record = json.loads(folder.joinpath(CLAIM_RECORD).read_text(encoding="utf-8"))
         data = {
             name: pd.read_parquet(io.BytesIO(folder.joinpath(f"{name}.parquet").read_bytes()))
             for name in record["frames"]

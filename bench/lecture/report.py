@@ -66,7 +66,7 @@ dl { margin: 1rem 0 0; } dt { font-weight: 600; margin-top: .6rem; } dd { margin
 @media print {
   body { max-width: none; padding: 0; font-size: 10.5pt; }
   section { break-before: page; border: 0; margin: 0; padding: 0; }
-  .verdict, figure, tr, dt { break-inside: avoid; } dt { break-after: avoid; }
+  .verdict, figure, tr, dt, nav li { break-inside: avoid; } dt { break-after: avoid; }
   .verdict { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   figure { width: 72%; margin: .5rem auto; border: 0; } table { font-size: 8.5pt; }
   th, td { padding-block: .1rem; }

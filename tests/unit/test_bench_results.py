@@ -10,7 +10,7 @@ from bench_fakes import result_of
 import bench.plots
 from bench.catalogue import find
 from bench.plots import PICTURES
-from bench.results import COLUMNS, KEY, Results, ResultsError, collect, load
+from bench.results import COLUMNS, KEY, Results, ResultsError, collect, load, results_folder
 from bench.scenario import Scenario, override_all
 from bench.sweep import trials
 
@@ -194,6 +194,19 @@ def test_old_pictures_never_stand_beside_new_frames(tmp_path: Path) -> None:
     results().save(tmp_path, pictures=False)
     assert not [picture for picture in old if picture.exists()]
     assert (tmp_path / "mine.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "claim", "other"), [("finding.json", False, "claim"), ("meta.json", True, "run")]
+)
+def test_results_of_another_kind_are_not_mixed_with(
+    file: str, claim: bool, other: str, tmp_path: Path
+) -> None:
+    assert results_folder(tmp_path, "any", claim=claim) == tmp_path
+    (tmp_path / file).touch()
+    assert results_folder(tmp_path, "any", claim=not claim) == tmp_path
+    with pytest.raises(ResultsError, match=f"holds the results of a {other}; expected another"):
+        results_folder(tmp_path, "any", claim=claim)
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:

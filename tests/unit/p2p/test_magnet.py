@@ -125,6 +125,11 @@ def test_the_links_of_bep_46():
     assert parse_update(UPDATES + "&s=6e") == UpdateMagnet(KEY, b"n")
     assert str(UpdateMagnet(KEY)) == UPDATES
     assert str(UpdateMagnet(KEY, b"n")) == UPDATES + "&s=6e"
+    named = UpdateMagnet(KEY, b"n", (("127.0.0.1", 6881), ("::1", 1)))
+    assert str(named) == UPDATES + "&s=6e&x.pe=127.0.0.1:6881&x.pe=[::1]:1"
+    assert parse_update(str(named)) == named
+    with pytest.raises(MagnetError, match=r"^x\.pe: expected a port from 1 to 65535, found 0$"):
+        parse_update(UPDATES + "&x.pe=a:0")
 
 
 def test_a_publishers_link_in_upper_case_with_what_is_not_understood():
