@@ -71,34 +71,23 @@ def _host(
 ) -> Host:
     directory = folder / name
     directory.mkdir()
-    half = halves(latency=scenario.latency, loss=scenario.loss)
+    latency, loss = scenario.half_latency, scenario.half_loss
     return Host(
         network,
         name,
         directory,
-        up=LinkConfig(rate=up / scenario.scale, **half),
-        down=LinkConfig(rate=down / scenario.scale, **half),
+        up=LinkConfig(rate=up / scenario.scale, latency=latency, loss=loss),
+        down=LinkConfig(rate=down / scenario.scale, latency=latency, loss=loss),
     )
-
-
-def halves(**path: float) -> dict[str, float]:
-    """What a path from host to host has (latency, loss), as either end's link bears half of it."""
-    half = {}
-    if "latency" in path:
-        half["latency"] = path["latency"] / 2
-    if "loss" in path:
-        half["loss"] = 1 - math.sqrt(1 - path["loss"])  # what both let pass is as much
-    return half
 
 
 def own_half(scenario: Scenario, path: Mapping[str, float]) -> dict[str, float]:
     """What a host's links must have so that its paths have so much (latency, loss), where the far
     end's links are as in the scenario.
     """
-    far = halves(latency=scenario.latency, loss=scenario.loss)
     own = {}
     if "latency" in path:
-        own["latency"] = path["latency"] - far["latency"]
+        own["latency"] = path["latency"] - scenario.half_latency
     if "loss" in path:
-        own["loss"] = 1 - (1 - path["loss"]) / (1 - far["loss"])
+        own["loss"] = 1 - (1 - path["loss"]) / (1 - scenario.half_loss)
     return own

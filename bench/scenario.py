@@ -101,12 +101,12 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         except FaultError as error:
             raise ScenarioError(f"faults: {error}") from None
         for sentence, fault in zip(self.faults, faults, strict=True):
-            if fault.links.get("latency", math.inf) < self.latency / 2:
+            if fault.links.get("latency", math.inf) < self.half_latency:
                 raise ScenarioError(
                     f"faults: {sentence!r}: expected a latency of at least "
-                    f"{Duration(self.latency / 2)}, which the other end bears"
+                    f"{Duration(self.half_latency)}, which the other end bears"
                 )
-            if 1 - fault.links.get("loss", 1.0) > math.sqrt(1 - self.loss):
+            if fault.links.get("loss", 1.0) < self.half_loss:
                 raise ScenarioError(
                     f"faults: {sentence!r}: expected no less loss than the other end's half"
                 )
@@ -185,6 +185,16 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def scale(self) -> float:
         """How many times the links are slowed so that the moved bytes take the file's time."""
         return self.file_size / self.transfer_size if self.transfer_size else 1.0
+
+    @property
+    def half_latency(self) -> float:
+        """Seconds of the latency that either end's link bears."""
+        return self.latency / 2
+
+    @property
+    def half_loss(self) -> float:
+        """The loss on either end's link: what both let pass is what the path does."""
+        return 1 - math.sqrt(1 - self.loss)
 
     @property
     def faulty(self) -> bool:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.backends import BACKENDS
-from bench.members import halves
 from bench.scenario import Scenario
 from central.config import ClientConfig
 from host.datagram import QUEUE_LIMIT, DatagramEndpoint
@@ -73,8 +72,8 @@ async def transfer(case: Mapping[str, Any], directory: Path) -> Rows:
     )
     backend = BACKENDS["central"](scenario)
     network = Network(seed=case["seed"])
-    link = LinkConfig(rate=rate, **halves(latency=scenario.latency, loss=scenario.loss))
-    free = LinkConfig(**halves(latency=scenario.latency, loss=scenario.loss))
+    link = LinkConfig(rate=rate, latency=scenario.half_latency, loss=scenario.half_loss)
+    free = LinkConfig(latency=scenario.half_latency, loss=scenario.half_loss)
     hosts = []
     for name in ("origin", "client"):
         folder = directory / name

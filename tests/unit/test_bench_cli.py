@@ -3,20 +3,17 @@
 import csv
 import io
 import json
-import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from command_line import Bench, bench_here
 
 import bench.experiment
 import bench.plots
 from bench.catalogue import names
-from bench.cli import main
 from bench.results import COLUMNS, KEY, load
 
-Bench = Callable[..., tuple[int, str, str]]
 DRAW_ALL = bench.plots.draw_all
 
 
@@ -28,19 +25,7 @@ def command(
     monkeypatch.setattr(bench.experiment, "RUN_TRIAL", "bench_fakes:swift")
     monkeypatch.setattr(bench.plots, "draw_all", lambda results, folder: [folder / "load.png"])
     monkeypatch.chdir(tmp_path)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        code = end.value.code or 0
-        assert isinstance(code, int)
-        return code, *capsys.readouterr()
-
-    yield run
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    yield from bench_here(monkeypatch, capsys)
 
 
 def test_without_a_command_it_helps(command: Bench) -> None:

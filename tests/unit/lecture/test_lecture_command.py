@@ -5,22 +5,19 @@ setting, 130 after an interrupt.
 """
 
 import json
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import pytest
 from claims_lab import claim_file
+from command_line import Bench, bench_here
 
 import bench.claims
-from bench.cli import main
 from bench.lecture.finding import load_finding
 from bench.plots.style import DPI
-
-Bench = Callable[..., tuple[int, str, str]]
 
 RAISES = """
 def broken(*arguments, **settings):
@@ -55,19 +52,7 @@ def command(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Bench]:
     """Run `bench` and return its exit code, stdout and stderr."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["bench", *arguments])
-        with pytest.raises(SystemExit) as end:
-            main()
-        code = end.value.code or 0
-        assert isinstance(code, int)
-        return code, *capsys.readouterr()
-
-    yield run
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    yield from bench_here(monkeypatch, capsys)
 
 
 def kept() -> list[str]:
