@@ -1,20 +1,19 @@
-"""Faults in a run under way: programs crash and start anew, hosts are cut off or get other links.
+"""A scenario's faults in a run under way: each happens at its time or mark.
 
-What is to happen is read by `bench.faults`; here it happens, at its time or mark.
+What is to happen is read by `bench.faults`; `bench.interventions` does it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from bench.faults import Action, Fault, churn, read_faults
-from bench.members import Member, own_half
+from bench.interventions import Interventions
+from bench.members import Member
 from bench.sweep import Trial, TrialFailed
 
 LOOKS = 400
@@ -32,16 +31,13 @@ class Injector:
         self,
         trial: Trial,
         members: Sequence[Member],
-        original: Path,
         ideal_s: float,
-        serve: Callable[[Member, float], None],
+        hands: Interventions,
     ) -> None:
-        """`serve` begins a client's fetch so many seconds from now."""
         self._trial = trial
         self._origin, *self._clients = members
         self._named = {member.host.name: member for member in members}
-        self._original = original
-        self._serve = serve
+        self._hands = hands
         self._loop = self._origin.host.loop
         self._start = self._loop.time()
         self._look_s = max(LEAST_S, ideal_s / LOOKS)
@@ -154,14 +150,14 @@ class Injector:
             before, share = (member.up, host.is_cut), self.share()
             event = {"t_s": self._loop.time() - self._start, "action": action, "node": host.name}
             if action == "kill":
-                await _kill(member)
+                await self._hands.kill(member)
             elif action == "cut":
                 host.cut()
             elif action == "restore":
                 host.restore()
-                await self._revive(member)
+                await self._hands.revive(member)
             elif fault is not None:
-                self._change(member, fault)
+                self._hands.change(member, fault.links)
             if action == "change" or before != (member.up, host.is_cut):
                 self.events.append(event | {"share": share, "sentence": sentence})
         if len(self.events) > MOST_EVENTS:
@@ -170,46 +166,8 @@ class Injector:
                 "session and absence"
             )
 
-    async def _revive(self, member: Member) -> None:
-        if member.up:
-            return
-        member.host.start()
-        member.node = member.make(member.host)
-        member.up = True
-        if member is self._origin:
-            await member.node.publish(self._original)
-        else:
-            self._serve(member, self._start + member.join_s - self._loop.time())
-
-    def _change(self, member: Member, fault: Fault) -> None:
-        scenario = self._trial.scenario
-        half = own_half(scenario, fault.links)
-        up, down = (
-            replace(
-                shaper.config,
-                **half,
-                **({"rate": fault.links[name] / scenario.scale} if name in fault.links else {}),
-            )
-            for name, shaper in (("up", member.host.up), ("down", member.host.down))
-        )
-        member.host.change_links(up=up, down=down)
-
 
 def _fits(fault: Fault, client: Member) -> bool:
     """Whether a host that is chosen at random may be this one."""
     troubled = not client.up or client.host.is_cut
     return troubled if fault.action == "restore" else not troubled
-
-
-async def _kill(member: Member) -> None:
-    if not member.up:
-        return
-    member.look()
-    member.up = False
-    # The host first: what its program would still say is not heard.
-    await member.host.close()
-    if member.serving is not None:
-        member.serving.cancel()
-        await asyncio.wait([member.serving])
-        member.serving = None
-    await member.node.close()

@@ -8,15 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.injector import LEAST_S, Injector
+from bench.injector import Injector
+from bench.interventions import Interventions
 from bench.members import Member
-from bench.sweep import Trial, TrialFailed
+from bench.retrying import Retrying
+from bench.sweep import Trial
 from host.loss import combined, padhye
 from p2p.wire import BLOCK
 
-FIRST_TRY, LAST_TRY = 1 / 50, 1 / 5
-"""Parts of the bound after which a client whose fetch failed tries again, doubled up to the last:
-a person, or a program that backs off."""
 STALLED_S, STALLED_BOUNDS, STALLED_ROUNDS = 180.0, 2.0, 100
 """A run in which nobody has come any further for so many seconds, bounds, and turns (a block over
 the slowest link as it is now, and the latency) is over: a peer looks for others again within three
@@ -60,14 +59,16 @@ class LastingRun:
         self._trial = trial
         self._members = members
         self._clients = members[1:]
-        self._link = link
         self._ideal_s = ideal_s
-        self._trouble = trouble
         self._loop = members[0].host.loop
-        self._start = self._loop.time()
-        self._injector = Injector(trial, members, original, ideal_s, self._begin)
+        self._group = asyncio.TaskGroup()
         self._moved = asyncio.Event()
-        self._group: asyncio.TaskGroup
+        start = self._loop.time()
+        self._retrying = Retrying(
+            trial, link, ideal_s, trouble, self._group, start, self._moved.set
+        )
+        hands = Interventions(trial.scenario, original, start, self._retrying.begin)
+        self._injector = Injector(trial, members, ideal_s, hands)
         self.ending: Ending = "deadline"
 
     def faults(self) -> list[dict[str, Any]]:
@@ -76,11 +77,10 @@ class LastingRun:
 
     async def run(self, joins: Sequence[float], deadline_s: float) -> None:
         """Return when nobody is left who may still get the file, at the latest at the deadline."""
-        async with asyncio.TaskGroup() as group:
-            self._group = group
+        async with self._group as group:
             for client, join_s in zip(self._clients, joins, strict=True):
                 client.join_s = join_s
-                self._begin(client, join_s)
+                self._retrying.begin(client, join_s)
             faults = [
                 group.create_task(self._told(each), name="faults")
                 for each in self._injector.tasks()
@@ -94,29 +94,6 @@ class LastingRun:
                 client.look()
                 if client.serving is not None:
                     client.serving.cancel()
-
-    # ---- the clients
-
-    def _begin(self, client: Member, wait_s: float) -> None:
-        serving = self._serve(client, wait_s)
-        client.serving = self._group.create_task(serving, name=client.host.name)
-
-    async def _serve(self, client: Member, wait_s: float) -> None:
-        await asyncio.sleep(wait_s)
-        again = FIRST_TRY
-        while True:
-            try:
-                await client.node.fetch(self._link, client.host.directory)
-                break
-            except Exception as error:
-                if client.up and not isinstance(error, self._trouble):
-                    line = f"{self._trial}: {client.host.name}: {error}"
-                    raise TrialFailed(line) from error
-            await asyncio.sleep(max(LEAST_S, again * self._ideal_s))
-            again = min(2 * again, LAST_TRY)
-        if not client.finished:
-            client.finish_s = self._loop.time() - self._start
-        self._moved.set()
 
     # ---- the end
 

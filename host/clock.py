@@ -9,6 +9,7 @@ guard: a jump must not overtake bytes that are still inside the kernel.  `InKern
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from typing import Any, Literal, TypeVar
 
 Clock = Literal["virtual", "paced", "real"]
 T = TypeVar("T")
+_Wait = Callable[[float | None], list[Any]]
 
 KERNEL_PATIENCE_S = 5.0
 """Wall seconds to wait for bytes that the kernel holds before the run is called stuck."""
@@ -46,7 +48,12 @@ class InKernel:
 
     def __init__(self) -> None:
         self.total = 0
-        self.describe: Callable[[], str] = lambda: "unknown connection"
+        self.describers: list[Callable[[], str]] = []
+        """Each names what a network of this loop waits for; nothing where it waits for nothing."""
+
+    def __str__(self) -> str:
+        held = (describe() for describe in self.describers)
+        return "; ".join(filter(None, held)) or "unknown connection"
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -61,6 +68,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now = 0.0
         self._speed = speed
         self._anchor = (monotonic(), 0.0)
+        self._held_at = math.inf
+        self._on_held: Callable[[], None] | None = None
         super().__init__(_ClockSelector(self))
         # A jump computes now + (when - now), which may miss `when` by rounding.
         self._clock_resolution = 1e-9
@@ -78,6 +87,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._speed = speed
         self._anchor = (monotonic(), self._now)
 
+    def hold(self, when: float, then: Callable[[], None] | None = None) -> None:
+        """Let time stand still at `when` (now, if that has passed) until the next call.
+
+        Infinity never holds it.  `then` is called once time stands there, between two turns of the
+        loop, and may call `hold` anew: what looks on so adds no timer, and changes nothing.  While
+        time stands, what other threads hand over (`call_soon_threadsafe`) is done.
+        """
+        self._held_at = max(when, self._now)
+        self._on_held = then
+        self._anchor = (monotonic(), self._now)
+
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
@@ -88,9 +108,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             future.set_exception(error)
         return future
 
-    def _advance(self, timeout: float, wait: Callable[[float], list[Any]]) -> list[Any]:
+    def _advance(self, timeout: float | None, wait: _Wait) -> list[Any]:
         """Move the clock on by `timeout`; `wait` may return socket events that end it early."""
-        target = self._now + timeout
+        target = math.inf if timeout is None else self._now + timeout
+        if target <= self._held_at:
+            return self._move_to(target, wait)
+        if events := self._move_to(self._held_at, wait):
+            return events
+        then, self._on_held = self._on_held, None
+        if then is None:
+            return wait(None)
+        then()
+        return []  # what it caused has its turn at this moment
+
+    def _move_to(self, target: float, wait: _Wait) -> list[Any]:
         if self._speed is not None:
             wall, now = self._anchor
             delay = wall + (target - now) / self._speed - monotonic()
@@ -145,8 +176,8 @@ class _ClockSelector(selectors.BaseSelector):
             if events := self._real.select(KERNEL_PATIENCE_S):
                 return events
             self._gave_up = True
-            raise self._stuck(f"the kernel keeps what was sent: {self._loop.in_kernel.describe()};")
-        if timeout is None:
+            raise self._stuck(f"the kernel keeps what was sent: {self._loop.in_kernel};")
+        if timeout is None and self._loop._held_at == math.inf:
             raise self._stuck("nothing is left to happen")
         return self._loop._advance(timeout, self._real.select)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from typing import Protocol
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
 
 from host.addresses import AddressBlock
 from host.clock import InKernel, VirtualLoop
@@ -19,6 +20,15 @@ class Member(Attached, Protocol):
 
     async def close(self) -> None:
         """End all that the host does."""
+
+
+class Connection(NamedTuple):
+    """A TCP connection: who called from where, and who was called."""
+
+    caller: str
+    local: Address
+    called: str
+    remote: Address
 
 
 class Network:
@@ -54,10 +64,10 @@ class Network:
         self._by_address: dict[str, Member] = {}
         self._listening: dict[Address, Member] = {}
         self._opening: dict[tuple[Address, Address], Wire] = {}
-        self._wires: dict[Wire, None] = {}
+        self._wires: dict[Wire, tuple[Address, Address]] = {}
         self._unreached: dict[asyncio.Future[None], None] = {}
         self.in_kernel = self.loop.in_kernel if isinstance(self.loop, VirtualLoop) else InKernel()
-        self.in_kernel.describe = self._unread
+        self.in_kernel.describers.append(self._unread)
 
     def now(self) -> float:
         """Seconds since this network began, on the loop's clock."""
@@ -94,12 +104,24 @@ class Network:
         """The port to bind: the wished one, or any where hosts share an address."""
         return self._block.port(wished)
 
+    def connections(self) -> Iterator[Connection]:
+        """The TCP connections between hosts of this network that are open at both ends.
+
+        Those that no link slows, on the standard transport, are not known here.
+        """
+        opening = set(self._opening.values())
+        for wire, (local, remote) in self._wires.items():
+            if wire not in opening and not wire.half_closed:
+                connector, acceptor = wire.hosts
+                yield Connection(connector.name, local, acceptor.name, remote)
+
     async def close(self) -> None:
         """Close every host, then give the addresses back."""
         try:
             for host in self.hosts.values():
                 await host.close()
         finally:
+            self.in_kernel.describers.remove(self._unread)
             self._block.close()
 
     # ---- for its hosts
@@ -123,7 +145,7 @@ class Network:
         if acceptor is None or (connector.raw and acceptor.raw):
             return None
         wire = Wire(connector, acceptor, self.in_kernel, slowed=self._slowed)
-        self._wires[wire] = None
+        self._wires[wire] = (local, remote)
         self._opening[local, remote] = wire
         wire.put(ACCEPTOR, 1)
         return wire

@@ -172,6 +172,11 @@ class Wire:
             far.delivered(NO_LIMIT, self.latency(1 - side))
 
     @property
+    def half_closed(self) -> bool:
+        """True when one side has closed, or both."""
+        return any(self._gone)
+
+    @property
     def left(self) -> bool:
         """True when both sides have closed."""
         return all(self._gone)

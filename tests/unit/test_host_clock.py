@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import math
 import socket
 import threading
 from collections.abc import Callable
@@ -198,7 +199,7 @@ class TestKernelGuard:
             loop = asyncio.get_running_loop()
             assert isinstance(loop, VirtualLoop)
             loop.in_kernel.total = 7
-            loop.in_kernel.describe = lambda: "7 B from a to b"
+            loop.in_kernel.describers += [lambda: "", lambda: "7 B from a to b"]
             try:
                 await asyncio.sleep(1)
             finally:
@@ -208,7 +209,7 @@ class TestKernelGuard:
             run(main())
 
     def test_a_connection_has_a_name_of_some_kind_always(self) -> None:
-        assert InKernel().describe() == "unknown connection"
+        assert str(InKernel()) == "unknown connection"
 
 
 class Wall:
@@ -355,3 +356,102 @@ class TestLoops:
 
         before = monotonic()
         assert before <= run(main(), clock="real") <= monotonic()
+
+
+class TestHold:
+    """Time that stands still until it is told to go on."""
+
+    def run_until(self, end_s: float, *, speed: float | None = None, holds: list[float]) -> Any:
+        """Tick every second to the end; returns the ticks and when each hold was reached."""
+        loop = VirtualLoop(speed)
+        ticks: list[float] = []
+        reached: list[float] = []
+
+        def arrive() -> None:
+            reached.append(loop.time())
+            loop.hold(holds.pop(0) if holds else math.inf, arrive)
+
+        async def main() -> None:
+            loop.hold(holds.pop(0), arrive)
+            while loop.time() < end_s:
+                await asyncio.sleep(1.0)
+                ticks.append(loop.time())
+
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(main())
+        return ticks, reached
+
+    @pytest.mark.parametrize("speed", [None, 1000.0])
+    def test_who_looks_on_changes_nothing(self, speed: float | None) -> None:
+        ticks, reached = self.run_until(3.0, speed=speed, holds=[0.5, 1.0, 1.0, 2.25])
+        assert ticks == [1.0, 2.0, 3.0]
+        assert reached == [0.5, 1.0, 1.0, 2.25]
+
+    def test_what_is_due_at_that_moment_happens(self) -> None:
+        loop = VirtualLoop()
+        order: list[str] = []
+
+        async def main() -> None:
+            loop.call_at(2.0, order.append, "timer")
+            loop.hold(2.0, lambda: (order.append("held"), loop.hold(math.inf)))
+            await asyncio.sleep(3.0)
+
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(main())
+        assert order == ["timer", "held"]
+
+    def test_another_thread_lets_it_go_on(self) -> None:
+        loop = VirtualLoop()
+        held = threading.Event()
+        times: list[float] = []
+
+        def release() -> None:
+            times.append(loop.time())
+            loop.hold(math.inf)
+
+        def other() -> None:
+            assert held.wait(10)
+            loop.call_soon_threadsafe(release)
+
+        async def main() -> float:
+            def arrived() -> None:
+                held.set()
+                loop.hold(0.0)  # for good: time has passed that moment
+
+            loop.hold(1.5, arrived)
+            await asyncio.sleep(9.0)
+            return loop.time()
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            assert runner.run(main()) == 9.0
+        thread.join()
+        assert times == [1.5]
+
+    def test_with_nothing_left_it_waits_for_who_holds_it(self) -> None:
+        loop = VirtualLoop()
+
+        async def main() -> str:
+            told = loop.create_future()
+            loop.hold(5.0, lambda: told.set_result("held") or loop.hold(math.inf))
+            return await told
+
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            assert runner.run(main()) == "held"
+        assert loop.time() == 5.0
+
+    def test_a_brake_counts_from_when_it_goes_on(self) -> None:
+        """Time that stood still is not made up for."""
+        loop = VirtualLoop(speed=10.0)
+
+        async def main() -> float:
+            loop.hold(0.0)
+            threading.Timer(0.3, lambda: loop.call_soon_threadsafe(loop.hold, math.inf)).start()
+            await asyncio.sleep(0.0)
+            wall = monotonic()
+            await asyncio.sleep(1.0)  # 0.1 s at this speed, after 0.3 s
+            return monotonic() - wall
+
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            assert 0.39 <= runner.run(main()) < 5.0
