@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,19 +51,31 @@ class Member:
 
 def make_members(network: Network, trial: Trial, backend: Backend, folder: Path) -> list[Member]:
     """Return the members of a run, the origin first; their files are to lie below `folder`."""
-    members: list[Member] = []
-    for host in _hosts(network, trial, folder):
-        make, role = (backend.client, "client") if members else (backend.origin, "origin")
-        members.append(Member(host, make, role, make(host)))
-    return members
+    return [
+        make_member(network, trial.scenario, backend, folder, number)
+        for number in range(trial.clients + 1)
+    ]
 
 
-def _hosts(network: Network, trial: Trial, folder: Path) -> Iterator[Host]:
-    scenario = trial.scenario
-    yield _host(network, "origin", folder, scenario, scenario.origin_up, scenario.origin_down)
-    links = zip(scenario.peer_ups(trial.clients), scenario.peer_downs(trial.clients), strict=True)
-    for number, (up, down) in enumerate(links, 1):
-        yield _host(network, f"client-{number:03}", folder, scenario, up, down)
+def make_member(
+    network: Network, scenario: Scenario, backend: Backend, folder: Path, number: int
+) -> Member:
+    """Return one member; number 0 is the origin, the others are clients."""
+    name, role, make = (
+        (f"client-{number:03}", "client", backend.client)
+        if number
+        else ("origin", "origin", backend.origin)
+    )
+    host = _host(network, name, folder, scenario, **rates(scenario, number))
+    return Member(host, make, role, make(host))
+
+
+def rates(scenario: Scenario, number: int) -> dict[str, float]:
+    """Return a member's links as they are at first: `up` and `down`, bytes per second."""
+    if not number:
+        return {"up": scenario.origin_up, "down": scenario.origin_down}
+    ups, downs = scenario.peer_up, scenario.peer_down
+    return {"up": ups[(number - 1) % len(ups)], "down": downs[(number - 1) % len(downs)]}
 
 
 def _host(

@@ -70,7 +70,7 @@ def run_plays(
     """
     count = worker_count(plays, jobs)
     with (
-        tempfile.TemporaryDirectory(prefix="bench-", dir=_memory(0)) as directory,
+        tempfile.TemporaryDirectory(prefix="bench-", dir=memory(0)) as directory,
         closing(_run(plays, range(len(plays)), count, PERFORM, Path(directory))) as runs,
     ):
         for index, result in runs:
@@ -226,7 +226,7 @@ def _work_directory(trials: Sequence[Trial], count: int) -> Iterator[Path]:
     """
     sizes = [(trial.clients + 1) * trial.scenario.transfer_size for trial in trials]
     need = sum(sorted(sizes, reverse=True)[:count])
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=_memory(need)) as directory:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=memory(need)) as directory:
         for trial in trials:
             backend = BACKENDS[trial.backend](trial.scenario)
             with _machine_of(trial):
@@ -237,7 +237,7 @@ def _work_directory(trials: Sequence[Trial], count: int) -> Iterator[Path]:
         yield Path(directory)
 
 
-def _memory(need: int) -> Path | None:
+def memory(need: int) -> Path | None:
     """Where so many bytes are kept in memory; None where they do not fit."""
     fits = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > need * 5 // 4
     return MEMORY if fits else None

@@ -64,7 +64,7 @@ def run_trial(trial: Trial, workdir: Path, report: Callable[[float], None]) -> T
         ensure_descriptors(backend.descriptors(trial.clients))
         ensure_space(workdir, (trial.clients + 1) * scenario.transfer_size)
         with tempfile.TemporaryDirectory(dir=workdir) as folder:
-            original = _make_file(Path(folder), trial)
+            original = make_file(Path(folder), trial)
             if scenario.clock == "real":
                 _warm(Path(folder), trial.clients * scenario.transfer_size)
             job = _run(_Plan(trial, backend, original, joins, ideal_s, deadline_s), report)
@@ -131,7 +131,7 @@ def _joins(trial: Trial) -> Iterator[float]:
             now += rng.expovariate(1 / trial.scenario.join_every)
 
 
-def _make_file(folder: Path, trial: Trial) -> Path:
+def make_file(folder: Path, trial: Trial) -> Path:
     path = folder / f"{trial.scenario.name}.bin"
     rng = random.Random(f"{trial.seed}/file")
     left = int(trial.scenario.transfer_size)

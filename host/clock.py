@@ -18,6 +18,7 @@ from typing import Any, Literal, TypeVar
 
 Clock = Literal["virtual", "paced", "real"]
 T = TypeVar("T")
+_Events = list[tuple[selectors.SelectorKey, int]]
 _Wait = Callable[[float | None], list[Any]]
 
 KERNEL_PATIENCE_S = 5.0
@@ -142,9 +143,13 @@ class _ClockSelector(selectors.BaseSelector):
         self._loop = loop
         self._real = selectors.DefaultSelector()
         self._polls = 0
+        self._waker: Any = None
+        self._waits_since: float | None = None
         self._gave_up = False
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        if self._waker is None:  # what wakes the loop from other threads comes first
+            self._waker = fileobj
         return self._real.register(fileobj, events, data)
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
@@ -162,8 +167,8 @@ class _ClockSelector(selectors.BaseSelector):
     def close(self) -> None:
         self._real.close()
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        events = self._real.select(0)
+    def select(self, timeout: float | None = None) -> _Events:
+        events = self._poll(0)
         self._polls += 1
         if events or (timeout is not None and timeout <= 0):
             if self._polls > POLLS_WITHOUT_TIME:
@@ -171,15 +176,30 @@ class _ClockSelector(selectors.BaseSelector):
                 raise self._stuck("time stands still")
             return events
         self._polls = 0
-        # What is closed after that error must not wait once more.
-        if self._loop.in_kernel.total and not self._gave_up:
-            if events := self._real.select(KERNEL_PATIENCE_S):
+        if not self._loop.in_kernel.total:
+            self._waits_since = None
+        elif not self._gave_up:  # what is closed after that error must not wait once more
+            if events := self._wait_for_kernel():
                 return events
             self._gave_up = True
             raise self._stuck(f"the kernel keeps what was sent: {self._loop.in_kernel};")
         if timeout is None and self._loop._held_at == math.inf:
             raise self._stuck("nothing is left to happen")
         return self._loop._advance(timeout, self._real.select)
+
+    def _poll(self, timeout: float) -> _Events:
+        """Ready sockets; what other threads wake the loop by does not count as a sign of life."""
+        events = self._real.select(timeout)
+        if self._waits_since and any(key.fileobj is not self._waker for key, _ in events):
+            self._waits_since = None
+        return events
+
+    def _wait_for_kernel(self) -> _Events:
+        """Ready sockets, once there are any; none when the patience with the kernel is at an end."""
+        now = monotonic()
+        if self._waits_since is None:
+            self._waits_since = now
+        return self._poll(max(0.0, self._waits_since + KERNEL_PATIENCE_S - now))
 
     def _stuck(self, what: str) -> StuckError:
         return StuckError(f"{what} at {self._loop.time():.6g} s\n{waiting(self._loop)}")

@@ -338,6 +338,9 @@ class Swarm:
 
 
 def _size(metainfo: Metainfo | None, pieces: bytearray) -> int:
-    if metainfo is None:
+    """Bytes of the pieces that are flagged; the last piece may be short."""
+    if metainfo is None or not pieces:
         return 0
-    return sum(metainfo.piece_size(index) for index, flag in enumerate(pieces) if flag)
+    last = len(pieces) - 1
+    short = metainfo.piece_length - metainfo.piece_size(last) if pieces[last] else 0
+    return sum(pieces) * metainfo.piece_length - short

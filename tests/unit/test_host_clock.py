@@ -208,6 +208,32 @@ class TestKernelGuard:
         with pytest.raises(StuckError, match="the kernel keeps what was sent: 7 B from a to b"):
             run(main())
 
+    def test_wakes_from_other_threads_do_not_put_it_off(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(host.clock, "KERNEL_PATIENCE_S", 0.1)
+        ended = threading.Event()
+
+        async def main() -> None:
+            loop = asyncio.get_running_loop()
+            assert isinstance(loop, VirtualLoop)
+            loop.in_kernel.total = 7
+
+            def wake() -> None:
+                while not ended.wait(0.001):
+                    loop.call_soon_threadsafe(lambda: None)
+
+            waker = threading.Thread(target=wake)
+            waker.start()
+            try:
+                await asyncio.sleep(1)
+            finally:
+                ended.set()
+                waker.join()
+
+        with pytest.raises(StuckError, match="the kernel keeps what was sent"):
+            run(main())
+
     def test_a_connection_has_a_name_of_some_kind_always(self) -> None:
         assert str(InKernel()) == "unknown connection"
 

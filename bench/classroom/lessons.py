@@ -1,0 +1,58 @@
+"""The five lessons of the guided mode: what each sets, and what happens in it. Pure.
+
+What they tell and ask is worded by the page, and answered from what was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.classroom.asking import Add, Kill, Question
+from bench.classroom.refusal import Refusal
+from bench.classroom.settings import Settings, change, scenario
+from bench.theory import bound
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """One lesson."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What it changes in the usual settings."""
+    speed: float
+    """Virtual seconds per second at the beginning."""
+    copies: float = 0.0
+    """What happens does so when the origin could have sent the file so many times."""
+    turns: float = 0.0
+    """And when so much of the server's least time has passed."""
+    happening: Question | None = None
+
+
+LESSONS: Mapping[str, Lesson] = {
+    "load": Lesson(settings={"clients": 30}, speed=6),
+    "outage": Lesson(copies=2.0, happening=Kill(who=0), speed=3),
+    "late": Lesson(settings={"clients": 10}, turns=0.5, happening=Add(count=10), speed=4),
+    "slow": Lesson(settings={"clients": 8, "origin_up": "10 Mbit/s"}, speed=15),
+    "riders": Lesson(settings={"riders": 10}, speed=3),
+}
+
+
+def find(name: str) -> Lesson:
+    """Return a lesson. Raises Refusal."""
+    if name not in LESSONS:
+        raise Refusal("lesson", given=name, names=", ".join(LESSONS))
+    return LESSONS[name]
+
+
+def settings(lesson: Lesson, seed: int) -> Settings:
+    """Return what a lesson sets."""
+    return change(Settings(), {**lesson.settings, "seed": seed})
+
+
+def moment(lesson: Lesson, chosen: Settings) -> float:
+    """Return when it happens: seconds of the run."""
+    played = scenario(chosen)
+    once = chosen.file_size / chosen.origin_up
+    return lesson.copies * once + lesson.turns * bound(played, "central", chosen.clients)

@@ -1,0 +1,233 @@
+"""What has changed on a side since the last look: from meters, holdings and open connections."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from bench.classroom.frames import (
+    ABSENT,
+    CUT,
+    KILLED,
+    LEVELS,
+    NO_HOST,
+    SLOWED,
+    HostRow,
+    SideChanges,
+)
+from bench.classroom.side import Side
+from bench.members import Member
+from host.datagram import Address
+from host.link import QUANTUM
+
+TURNS = 2
+"""Rates are means over so many turns of all those that share the busiest uplink, lest they flicker
+as each sends its quantum."""
+SHARERS = 5
+"""Peers that a peer sends to at a time."""
+LONGEST = 0.1
+"""Parts of the bound that such a mean covers at most."""
+
+Ends = tuple[Address, Address]
+
+
+class Observer:
+    """Looks at one side, again and again; it only reads."""
+
+    def __init__(self, side: Side) -> None:
+        self._side = side
+        self._now = 0.0
+        self._rows: dict[int, HostRow] = {}
+        self._links: list[dict[str, _Flow]] = []
+        self._index: dict[str, int] = {}
+        self._going: list[_Smooth] = []
+        self._coming: list[_Smooth] = []
+        self._pieces: list[int] = []
+        self._told = 0
+        self._numbers: dict[Ends | Address, int] = {}
+        self._next = 0
+        self._bucket = 0
+        self._buckets: dict[int, int] = {}
+
+    def look(self, *, over: bool = False) -> SideChanges:
+        """Return what has changed since the last look; when all is over, nothing moves."""
+        side = self._side
+        now = side.network.now()
+        elapsed, self._now = now - self._now, now
+        self._meet()
+        changes = SideChanges()
+        if over:
+            changes.links = list(self._stilled())
+        elif elapsed:
+            keep = math.exp(-elapsed / self._smoothing_s())
+            changes.links = list(self._flows(elapsed, keep))
+            for member, going, coming in zip(side.members, self._going, self._coming, strict=True):
+                going.move(member.host.meter.up_bytes, elapsed, keep)
+                coming.move(member.host.meter.down_bytes, elapsed, keep)
+        changes.hosts = list(self._hosts())
+        changes.pieces = list(self._arrivals())
+        self._connections(changes)
+        changes.origin = list(self._sent_by_origin())
+        return changes
+
+    def _meet(self) -> None:
+        """Take in the hosts that are new."""
+        for index in range(len(self._index), len(self._side.members)):
+            self._index[self._side.members[index].host.address] = index
+            self._links.append({})
+            self._going.append(_Smooth())
+            self._coming.append(_Smooth())
+            self._pieces.append(0)
+
+    def _smoothing_s(self) -> float:
+        side, scenario = self._side, self._side.scenario
+        clients = len(side.members) - 1
+        sharers = clients if side.name == "central" else SHARERS
+        uplink = scenario.origin_up if side.name == "central" else max(scenario.peer_up)
+        turn_s = sharers * QUANTUM * scenario.scale / uplink
+        return min(TURNS * turn_s, LONGEST * side.bound_s(clients))
+
+    # ---- bytes that move
+
+    def _flows(self, elapsed: float, keep: float) -> Iterator[tuple[int, int, int]]:
+        """Every link whose level has changed."""
+        scenario = self._side.scenario
+        fastest = max(scenario.origin_up, *scenario.peer_up) / scenario.scale
+        for index, member in enumerate(self._side.members):
+            flows = self._links[index]
+            for remote, total in member.host.meter.up_by_remote.items():
+                flow = flows.get(remote)
+                if flow is None:
+                    if remote not in self._index:
+                        continue
+                    flow = flows[remote] = _Flow(self._index[remote])
+                if total == flow.total and not flow.rate:
+                    continue
+                flow.move(total, elapsed, keep)
+                level = min(LEVELS, round(LEVELS * math.sqrt(flow.rate / fastest)))
+                if not level:
+                    flow.rate = 0.0  # too little to see
+                if level != flow.level:
+                    flow.level = level
+                    yield index, flow.target, level
+
+    def _stilled(self) -> Iterator[tuple[int, int, int]]:
+        for host in (*self._going, *self._coming):
+            host.rate = 0.0
+        for index, flows in enumerate(self._links):
+            for flow in flows.values():
+                flow.rate = 0.0
+                if flow.level:
+                    flow.level = 0
+                    yield index, flow.target, 0
+
+    def _hosts(self) -> Iterator[HostRow]:
+        """The row of every host that has changed."""
+        side, scale = self._side, self._side.scenario.scale
+        size = side.scenario.transfer_size
+        for index, member in enumerate(side.members):
+            row = (
+                index,
+                1000 if index == 0 or member.finished else int(1000 * member.look() / size),
+                int(1000 * member.host.meter.up_bytes / size),
+                min(1000, round(1000 * self._going[index].rate / member.host.up.rate)),
+                _rounded(self._coming[index].rate * scale),
+                self._flags(member),
+                round(member.finish_s, 6) if member.finished else None,
+            )
+            if self._rows.get(index) != row:
+                self._rows[index] = row
+                yield row
+
+    def _flags(self, member: Member) -> int:
+        return (
+            KILLED * (not member.up)
+            | CUT * member.host.is_cut
+            | SLOWED * (member in self._side.slowed)
+            | ABSENT * (member in self._side.waiting)
+        )
+
+    def _sent_by_origin(self) -> Iterator[tuple[int, int]]:
+        """Stretches of time in which the origin has sent (more)."""
+        series = self._side.members[0].host.meter.up_series
+        last = int(self._now / self._side.bucket_s)
+        for bucket in range(self._bucket, last + 1):
+            sent = series.get(bucket, 0)
+            if sent != self._buckets.get(bucket, 0):
+                self._buckets[bucket] = sent
+                yield bucket, round(sent * self._side.scenario.scale)
+        self._bucket = last
+
+    # ---- pieces and connections
+
+    def _arrivals(self) -> Iterator[tuple[int, int]]:
+        """Pieces that have come: as peers tell, or from the file's beginning on."""
+        side = self._side
+        if side.name == "p2p":
+            names = {member.host.name: index for index, member in enumerate(side.members)}
+            for name, piece in side.pieces[self._told :]:
+                yield names[name], piece
+            self._told = len(side.pieces)
+            return
+        scenario = side.scenario
+        for index, member in enumerate(side.members[1:], 1):
+            whole = member.finished or member.held >= scenario.transfer_size
+            here = pieces(side) if whole else member.held // (scenario.piece_size or 1)
+            for piece in range(self._pieces[index], here):
+                yield index, piece
+            self._pieces[index] = max(here, self._pieces[index])
+
+    def _connections(self, changes: SideChanges) -> None:
+        """Connections that were opened or closed, and UDP sockets."""
+        network = self._side.network
+        open_now: dict[Ends | Address, tuple[int, int, int, int]] = {
+            (each.local, each.remote): (
+                self._index[each.local[0]],
+                each.local[1],
+                self._index[each.remote[0]],
+                each.remote[1],
+            )
+            for each in network.connections()
+        }
+        for address in network.endpoints:
+            open_now[address] = (self._index[address[0]], address[1], NO_HOST, 0)
+        for ends in [ends for ends in self._numbers if ends not in open_now]:
+            changes.closed.append(self._numbers.pop(ends))
+        for ends, row in open_now.items():
+            if ends not in self._numbers:
+                self._numbers[ends] = self._next
+                changes.opened.append((self._next, *row))
+                self._next += 1
+
+
+class _Smooth:
+    """Bytes that move: how many in all, and their rate, smoothed, in bytes per second."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.rate = 0.0
+
+    def move(self, total: int, elapsed: float, keep: float) -> None:
+        """Take in what has moved in `elapsed` seconds."""
+        if total != self.total or self.rate:
+            self.rate = keep * self.rate + (1 - keep) * (total - self.total) / elapsed
+            self.total = total
+
+
+class _Flow(_Smooth):
+    """Bytes from one host to another."""
+
+    def __init__(self, target: int) -> None:
+        super().__init__()
+        self.target = target
+        self.level = 0
+
+
+def pieces(side: Side) -> int:
+    """Return how many pieces the file has."""
+    return math.ceil(side.scenario.transfer_size / (side.scenario.piece_size or 1))
+
+
+def _rounded(rate: float) -> float:
+    """A rate as it is shown: three digits."""
+    return float(f"{rate:.3g}")

@@ -1,0 +1,138 @@
+"""One side of the demonstration: a system's hosts in a run under way, on the running loop."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from bench.backends import BACKENDS, TROUBLE
+from bench.classroom.settings import SLOWED
+from bench.interventions import Interventions
+from bench.members import Member, make_member, rates
+from bench.retrying import Retrying
+from bench.sweep import Trial
+from bench.theory import bound
+from host.host import Host
+from host.network import Network
+
+BUCKETS = 240
+"""Entries of the origin's bytes over time in one bound, as in the pictures."""
+
+
+class Side:
+    """A network of hosts that one backend's nodes run on; clients begin when they are told to."""
+
+    def __init__(self, trial: Trial, folder: Path, group: asyncio.TaskGroup) -> None:
+        """`folder` is for the hosts' files; what the clients do runs in the `group`."""
+        self.name = trial.backend
+        self.scenario = trial.scenario
+        self._trial = trial
+        self._folder = folder
+        self._group = group
+        self._backend = BACKENDS[trial.backend](trial.scenario, self._on_piece)
+        self.bucket_s = self.bound_s(trial.clients) / BUCKETS
+        self.network = Network(
+            seed=trial.seed, bucket_s=self.bucket_s, raw=False, slowed=trial.scenario.scale
+        )
+        self.members: list[Member] = []
+        self.slowed: set[Member] = set()
+        self.waiting: set[Member] = set()
+        """Those that have not joined yet."""
+        self.pieces: list[tuple[str, int]] = []
+        """Host's name and piece, of all that came; only where the backend knows pieces."""
+        self._retrying: Retrying
+        self._hands: Interventions
+
+    async def open(self, original: Path) -> None:
+        """Make the hosts, and let the origin publish the file."""
+        for number in range(self._trial.clients + 1):
+            self._make(number)
+        self.waiting.update(self.clients)
+        link = await self.members[0].node.publish(original)
+        start = self.network.loop.time()
+        self._retrying = Retrying(
+            self._trial,
+            link,
+            self.bound_s(self._trial.clients),
+            TROUBLE[self.name],
+            self._group,
+            start,
+            lambda: None,
+        )
+        self._hands = Interventions(self.scenario, original, start, self._retrying.begin)
+
+    def _make(self, number: int) -> Member:
+        member = make_member(self.network, self.scenario, self._backend, self._folder, number)
+        self.members.append(member)
+        return member
+
+    def _on_piece(self, host: Host, piece: int) -> None:
+        self.pieces.append((host.name, piece))
+
+    @property
+    def clients(self) -> list[Member]:
+        """All but the origin."""
+        return self.members[1:]
+
+    def bound_s(self, clients: int) -> float:
+        """Seconds that so many clients need at least, all there from the start, undisturbed."""
+        return bound(self.scenario, self.name, clients)
+
+    def begin(self) -> None:
+        """Let every client that waits begin."""
+        for client in self.clients:
+            if client in self.waiting:
+                self._begin(client)
+        self.waiting.clear()
+
+    def add(self, count: int) -> None:
+        """Let so many clients more join now."""
+        for number in range(len(self.members), len(self.members) + count):
+            client = self._make(number)
+            client.join_s = self.network.now()
+            self._begin(client)
+
+    def _begin(self, client: Member) -> None:
+        self._retrying.begin(client, 0.0)
+
+    async def close(self) -> None:
+        """End every node and every connection."""
+        for member in self.members:
+            if member.serving is not None:
+                member.serving.cancel()
+            await member.node.close()
+        await self.network.close()
+
+    # ---- what is done to a host
+
+    async def kill(self, index: int) -> None:
+        """Its program crashes."""
+        member = self.members[index]
+        async with member.lock:
+            await self._hands.kill(member)
+
+    async def revive(self, index: int) -> None:
+        """Its program starts anew, with its disk."""
+        member = self.members[index]
+        async with member.lock:
+            await self._hands.revive(member)
+
+    async def cut(self, index: int) -> None:
+        """Its links carry nothing."""
+        self.members[index].host.cut()
+
+    async def slow(self, index: int) -> None:
+        """Its uplink is slower; the downlink, which is unlimited, becomes as slow."""
+        member = self.members[index]
+        if member not in self.slowed:
+            self.slowed.add(member)
+            rate = rates(self.scenario, index)["up"] / SLOWED
+            self._hands.change(member, {"up": rate, "down": rate})
+
+    async def restore(self, index: int) -> None:
+        """Its links are as at first."""
+        member = self.members[index]
+        member.host.restore()
+        if member in self.slowed:
+            self.slowed.remove(member)
+            self._hands.change(member, rates(self.scenario, index))
