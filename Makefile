@@ -7,13 +7,16 @@ BIN = .venv/bin
 PIP = $(BIN)/python -m pip install -q --disable-pip-version-check
 IS_NEW_ENOUGH = import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help bench test lint types notebooks front-page lecture server-figures clean
+.PHONY: help bench demo test lint types notebooks front-page lecture server-figures clean
 
 help: ## List the habits
 	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 bench: .venv/for-use ## Run the textbook's figure: both backends, N = 1 to 35
 	$(BIN)/bench run kurose-ross
+
+demo: .venv/for-use ## Show both systems live in a browser
+	$(BIN)/bench demo --open
 
 test: .venv/for-development ## Run every test
 	$(BIN)/python -m pytest -n auto --dist worksteal

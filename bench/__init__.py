@@ -1,5 +1,6 @@
 """The laboratory: `bench.run(...)` runs a scenario, `bench.load(directory)` reads its results.
 
+`bench.demo()` shows both systems side by side, live, in a notebook.
 `bench.claim("load")` measures a claim of the lecture, `bench.compare(one, other)` sets two results
 side by side; `bench.bounds()` is the theory, `bench.sliders(results)` moves it below the points.
 All are imported when they are first used, so that `import bench` costs nothing.
@@ -9,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench.classroom.widget import demo
     from bench.comparison import compare
     from bench.experiment import Interrupted, arun, run
     from bench.explorer import bounds, sliders
@@ -25,6 +27,7 @@ _PLACES = {
     "bounds": "bench.explorer",
     "claim": "bench.lecture.finding:examine",
     "compare": "bench.comparison",
+    "demo": "bench.classroom.widget:demo",
     "load": "bench.results",
     "load_claim": "bench.lecture.finding:load_finding",
     "run": "bench.experiment",
@@ -40,6 +43,7 @@ __all__ = [
     "bounds",
     "claim",
     "compare",
+    "demo",
     "load",
     "load_claim",
     "run",

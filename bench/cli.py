@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bench.catalogue import find, names
+from bench.classroom.command import demo
 from bench.errors import BenchError
 from bench.lecture.command import claim, claims
 from bench.scenario import Scenario, override_all
@@ -133,6 +134,7 @@ def _run(
 
 app.command()(claim)
 app.command()(claims)
+app.command()(demo)
 
 
 @app.command("list")

@@ -132,6 +132,7 @@ def _joins(trial: Trial) -> Iterator[float]:
 
 
 def make_file(folder: Path, trial: Trial) -> Path:
+    """Write the file that is handed out, random bytes from the seed, and return its path."""
     path = folder / f"{trial.scenario.name}.bin"
     rng = random.Random(f"{trial.seed}/file")
     left = int(trial.scenario.transfer_size)

@@ -11,6 +11,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 COLOURS = 128
+STATES = "application/vnd.jupyter.widget-state+json"
 
 
 def smaller(picture: str) -> str:
@@ -32,6 +33,9 @@ def run(path: Path) -> None:
             data = output.get("data", {})
             if "image/png" in data:
                 data["image/png"] = smaller(data["image/png"])
+    states = notebook.metadata.get("widgets", {}).get(STATES, {}).get("state", {})
+    if any(one["model_module"] == "anywidget" for one in states.values()):
+        del notebook.metadata["widgets"]  # a program's whole text, and dead without its kernel
     nbformat.write(notebook, path)
 
 

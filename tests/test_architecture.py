@@ -18,6 +18,14 @@ MAY_IMPORT = {
 """For each package the others that it may import."""
 
 PURE = [
+    "bench/classroom/admission.py",
+    "bench/classroom/asking.py",
+    "bench/classroom/frames.py",
+    "bench/classroom/layout.py",
+    "bench/classroom/lessons.py",
+    "bench/classroom/refusal.py",
+    "bench/classroom/settings.py",
+    "bench/classroom/watchers.py",
     "bench/faults.py",
     "bench/lecture/calls.py",
     "bench/lecture/ladder.py",

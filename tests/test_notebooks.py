@@ -35,6 +35,7 @@ SMALLER = {
     "bench.arun(village, clients=[4, 8])": (
         'bench.arun(village, clients=[2, 4], file_size="512 KiB")'
     ),
+    "bench.arun(live.scenario": "bench.arun(live.scenario, clients=3",
 }
 """What the notebooks run, and what the tests run in its place."""
 
@@ -88,6 +89,7 @@ def test_there_are_notebooks() -> None:
         "04_faults_and_churn",
         "05_sockets",
         "06_your_own_experiment",
+        "07_live",
     ]
 
 

@@ -124,6 +124,6 @@ def read(data: str | bytes | dict[str, Any]) -> Question:
                 raise Refusal("unknown", reason=f"expected at most {LONGEST} bytes")
             data = msgspec.json.decode(data)
         question: Question = msgspec.convert(data, Question)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal("unknown", reason=str(error)) from None
     return question

@@ -16,8 +16,7 @@ from time import monotonic
 from bench.backends import BACKENDS
 from bench.classroom import asking
 from bench.classroom.frames import Frame, Scene
-from bench.classroom.lessons import find
-from bench.classroom.lessons import settings as set_by
+from bench.classroom.lessons import SPEED, choose, find
 from bench.classroom.refusal import Refusal
 from bench.classroom.settings import Settings, change, read, scenario
 from bench.classroom.show import Show
@@ -38,7 +37,7 @@ class Engine:
     """Plays runs, one after the other, until it is closed; does what it is asked to."""
 
     def __init__(
-        self, settings: Settings, *, speed: float = 5.0, lesson: str | None = None, told: Told
+        self, settings: Settings, *, speed: float = SPEED, lesson: str | None = None, told: Told
     ) -> None:
         """`speed`: seconds of the run in a second. `told` is called in the engine's thread: with a
         scene at each new run and when hosts were added, then with a frame of all so far, then with
@@ -192,8 +191,8 @@ class Engine:
             case asking.Lesson(None):
                 self._play_next(Settings(seed=self._settings.seed), None, self._speed)
             case asking.Lesson(str(name)):
-                lesson = find(name)
-                self._play_next(set_by(lesson, self._settings.seed), name, lesson.speed)
+                settings, speed = choose({"seed": self._settings.seed}, lesson=name)
+                self._play_next(settings, name, speed)
             case _:
                 await show.act(asked)
 

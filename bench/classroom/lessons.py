@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.classroom.asking import Add, Kill, Question
 from bench.classroom.refusal import Refusal
-from bench.classroom.settings import Settings, change, scenario
+from bench.classroom.settings import Settings, change, read, scenario
 from bench.theory import bound
 
 
@@ -30,12 +30,15 @@ class Lesson:
     happening: Question | None = None
 
 
+SPEED = 5.0
+"""Virtual seconds per second where no lesson is taught."""
+
 LESSONS: Mapping[str, Lesson] = {
     "load": Lesson(settings={"clients": 30}, speed=6),
     "outage": Lesson(copies=2.0, happening=Kill(who=0), speed=3),
     "late": Lesson(settings={"clients": 10}, turns=0.5, happening=Add(count=10), speed=4),
     "slow": Lesson(settings={"clients": 8, "origin_up": "10 Mbit/s"}, speed=15),
-    "riders": Lesson(settings={"riders": 10}, speed=3),
+    "riders": Lesson(settings={"riders": 10, "origin_up": "50 Mbit/s"}, speed=6),
 }
 
 
@@ -46,9 +49,17 @@ def find(name: str) -> Lesson:
     return LESSONS[name]
 
 
-def settings(lesson: Lesson, seed: int) -> Settings:
-    """Return what a lesson sets."""
-    return change(Settings(), {**lesson.settings, "seed": seed})
+def choose(
+    given: Mapping[str, object], *, lesson: str | None = None, speed: object = None
+) -> tuple[Settings, float]:
+    """Return what a run begins with, and its speed: as given, else the lesson's, else the usual.
+
+    A value that is None is not given. Raises Refusal.
+    """
+    taught = Lesson(speed=SPEED) if lesson is None else find(lesson)
+    fields = {field: value for field, value in given.items() if value is not None}
+    settings = change(Settings(), {**taught.settings, **fields})
+    return settings, taught.speed if speed is None else read("speed", speed)
 
 
 def moment(lesson: Lesson, chosen: Settings) -> float:

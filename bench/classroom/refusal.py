@@ -7,7 +7,16 @@ from typing import Any, Literal
 from bench.errors import BenchError
 
 Key = Literal[
-    "range", "quantity", "lesson", "student", "contested", "unknown", "late", "most", "failed"
+    "range",
+    "quantity",
+    "lesson",
+    "student",
+    "contested",
+    "unknown",
+    "late",
+    "most",
+    "full",
+    "failed",
 ]
 ENGLISH: dict[Key, str] = {
     "range": "{field}: {given!r}; expected {least} to {most}",
@@ -18,6 +27,7 @@ ENGLISH: dict[Key, str] = {
     "unknown": "a message that is none: {reason}",
     "late": "not possible now",
     "most": "expected at most {most} clients",
+    "full": "{most} pages watch already; no more can",
     "failed": "the run ended: {message}",
 }
 

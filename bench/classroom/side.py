@@ -59,7 +59,7 @@ class Side:
             start,
             lambda: None,
         )
-        self._hands = Interventions(self.scenario, original, start, self._retrying.begin)
+        self._hands = Interventions(self.scenario, original, start, self._begin)
 
     def _make(self, number: int) -> Member:
         member = make_member(self.network, self.scenario, self._backend, self._folder, number)
@@ -81,8 +81,8 @@ class Side:
     def begin(self) -> None:
         """Let every client that waits begin."""
         for client in self.clients:
-            if client in self.waiting:
-                self._begin(client)
+            if client in self.waiting and client.up:
+                self._retrying.begin(client, 0.0)
         self.waiting.clear()
 
     def add(self, count: int) -> None:
@@ -90,10 +90,11 @@ class Side:
         for number in range(len(self.members), len(self.members) + count):
             client = self._make(number)
             client.join_s = self.network.now()
-            self._begin(client)
+            self._begin(client, 0.0)
 
-    def _begin(self, client: Member) -> None:
-        self._retrying.begin(client, 0.0)
+    def _begin(self, client: Member, wait_s: float) -> None:
+        if client not in self.waiting:  # those begin together
+            self._retrying.begin(client, wait_s)
 
     async def close(self) -> None:
         """End every node and every connection."""

@@ -304,8 +304,8 @@ def test_importing_bench_imports_nothing_heavy(tmp_path: Path) -> None:
     code = "import sys, bench; print([m for m in ('pandas', 'matplotlib', 'numpy', 'rich', "
     code += "'msgspec') if m in sys.modules], dir(bench))"
     out, err = python(code, tmp_path).communicate()
-    names = ["Finding", "Interrupted", "Results", "arun", "bounds", "claim", "compare", "load"]
-    names += ["load_claim", "run", "sliders"]
+    names = ["Finding", "Interrupted", "Results", "arun", "bounds", "claim", "compare", "demo"]
+    names += ["load", "load_claim", "run", "sliders"]
     assert (out, err) == (f"[] {names}\n", "")
     with pytest.raises(AttributeError, match="no attribute 'rum'"):
         _ = bench.rum

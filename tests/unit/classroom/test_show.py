@@ -196,6 +196,21 @@ def test_without_the_origin_the_server_side_stops(tmp_path: Path) -> None:
     shown(body, tmp_path)
 
 
+def test_killed_and_revived_before_it_begins(tmp_path: Path) -> None:
+    async def body(watched: Watched) -> None:
+        show = watched.show
+        for asked in (asking.Kill(who=1), asking.Kill(who=2), asking.Revive(who=2)):
+            await show.act(asked)
+        show.start()
+        await watched.until(2.0)
+        assert [watched.row(0, host)[5] for host in (1, 2, 3)] == [KILLED, 0, 0]
+        await show.act(asking.Revive(who=1))
+        await watched.until(1000.0)
+        assert all(row[6] for side in watched.whole.frame().sides for row in side.hosts[1:])
+
+    shown(body, tmp_path)
+
+
 def test_a_cut_a_slow_link_and_back(tmp_path: Path) -> None:
     async def body(watched: Watched) -> None:
         show = watched.show
