@@ -7,7 +7,7 @@ BIN = .venv/bin
 PIP = $(BIN)/python -m pip install -q --disable-pip-version-check
 IS_NEW_ENOUGH = import ensurepip, sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help bench demo test lint types notebooks front-page lecture server-figures clean
+.PHONY: help bench demo test lint types notebooks front-page classroom lecture server-figures clean
 
 help: ## List the habits
 	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ notebooks: .venv/for-development ## Run the notebooks and keep their output
 
 front-page: .venv/for-use ## Measure the README's pictures and figures again
 	$(BIN)/python docs/front_page.py
+
+classroom: .venv/for-development ## Record the README's lesson and photograph the demo's page
+	$(BIN)/python docs/classroom.py
 
 lecture: .venv/for-use ## Measure every claim again: docs/lecture.html and the README's verdicts
 	$(BIN)/python docs/lecture.py

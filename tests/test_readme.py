@@ -10,6 +10,8 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from signal import SIGINT
+from urllib.request import urlopen
 
 import pandas as pd
 import pytest
@@ -44,6 +46,8 @@ if sys.argv[1] == "run" and "{FIRST}" not in sys.argv:
     bench.plots.PICTURES.clear()
 if sys.argv[1] == "claims" and "--list" not in sys.argv:
     sys.argv.insert(2, "boundaries")
+if sys.argv[1] == "demo":
+    sys.argv += ["--clients", "2"]
 if sys.argv[1] == "plot":
     bench.plots.PICTURES = {{"overlay": bench.plots.PICTURES["overlay"]}}
 main()
@@ -81,6 +85,10 @@ def quoted(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
+LIVE = [line for line in [*commands("bench demo"), "bench demo"] if "--record" not in line]
+"""Commands that go on until they are interrupted."""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder where all of the README's `bench` commands were run, one after the other."""
@@ -91,7 +99,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -P "{tools}/bench.py" "$@"\n')
     program.chmod(0o755)
     path = f"{tools}{os.pathsep}{os.environ['PATH']}"
-    shell("\n".join(["set -eux", *commands("bench"), "bench list"]), folder, PATH=path)
+    lines = [line for line in commands("bench") if line not in LIVE]
+    shell("\n".join(["set -eux", *lines, "bench list"]), folder, PATH=path)
     return folder
 
 
@@ -204,8 +213,26 @@ def test_one_terminal_serves_and_another_gets(tmp_path: Path) -> None:
             serving.terminate()
 
 
+def test_the_demonstration_is_served_until_it_is_interrupted(tmp_path: Path) -> None:
+    for line in LIVE:
+        assert line in COMMANDS
+        command = [sys.executable, "-m", "bench.cli", *shlex.split(line)[1:], "--port", "0"]
+        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as showing:
+            link = showing.stdout.readline().decode()
+            with urlopen(link) as page:
+                assert b'<div class="fsl-demo">' in page.read()
+            showing.send_signal(SIGINT)
+        assert showing.returncode == 130
+
+
+def test_a_recording_is_one_page(folder: Path) -> None:
+    for page in (folder / "lesson.html", PROJECT / "docs/lesson.html"):
+        assert b'class="fsl-recording"' in page.read_bytes()
+        assert page.stat().st_size < 400_000
+
+
 def test_what_it_links_to_is_there() -> None:
-    for place in re.findall(r"\]\((?!http)([^)]+)\)", README):
+    for place in re.findall(r"\]\((?!http|#)([^)]+)\)", README):
         assert (PROJECT / place).exists(), place
     assert (PROJECT / "docs/distribution_time.png").stat().st_size < 200_000
 
