@@ -59,6 +59,8 @@ def choose(
     taught = Lesson(speed=SPEED) if lesson is None else find(lesson)
     fields = {field: value for field, value in given.items() if value is not None}
     settings = change(Settings(), {**taught.settings, **fields})
+    if isinstance(taught.happening, Add):
+        read("clients", settings.clients + taught.happening.count)
     return settings, taught.speed if speed is None else read("speed", speed)
 
 

@@ -27,6 +27,10 @@ SHARERS = 5
 """Peers that a peer sends to at a time."""
 LONGEST = 0.1
 """Parts of the bound that such a mean covers at most."""
+OWN_TURNS = 12
+"""Quanta on a host's own uplink that the mean of its use covers."""
+FADED = 0.01
+"""What is left of a mean when nothing has moved for so long that nothing moves."""
 
 Ends = tuple[Address, Address]
 
@@ -37,6 +41,8 @@ class Observer:
     def __init__(self, side: Side) -> None:
         self._side = side
         self._now = 0.0
+        self._weight = 0.0
+        """How much of a mean's time the run has lasted: 0 to 1."""
         self._rows: dict[int, HostRow] = {}
         self._links: list[dict[str, _Flow]] = []
         self._index: dict[str, int] = {}
@@ -60,10 +66,9 @@ class Observer:
             changes.links = list(self._stilled())
         elif elapsed:
             keep = math.exp(-elapsed / self._smoothing_s())
+            self._weight = 1 - keep * (1 - self._weight)
             changes.links = list(self._flows(elapsed, keep))
-            for member, going, coming in zip(side.members, self._going, self._coming, strict=True):
-                going.move(member.host.meter.up_bytes, elapsed, keep)
-                coming.move(member.host.meter.down_bytes, elapsed, keep)
+            self._sums(elapsed, keep)
         changes.hosts = list(self._hosts())
         changes.pieces = list(self._arrivals())
         self._connections(changes)
@@ -89,6 +94,15 @@ class Observer:
 
     # ---- bytes that move
 
+    def _sums(self, elapsed: float, keep: float) -> None:
+        """What every host sends and receives in all; its own uplink needs no turns of others."""
+        for member, going, coming in zip(
+            self._side.members, self._going, self._coming, strict=True
+        ):
+            own_s = OWN_TURNS * QUANTUM / member.host.up.rate
+            going.move(member.host.meter.up_bytes, elapsed, math.exp(-elapsed / own_s))
+            coming.move(member.host.meter.down_bytes, elapsed, keep)
+
     def _flows(self, elapsed: float, keep: float) -> Iterator[tuple[int, int, int]]:
         """Every link whose level has changed."""
         scenario = self._side.scenario
@@ -103,10 +117,12 @@ class Observer:
                     flow = flows[remote] = _Flow(self._index[remote])
                 if total == flow.total and not flow.rate:
                     continue
-                flow.move(total, elapsed, keep)
-                level = min(LEVELS, round(LEVELS * math.sqrt(flow.rate / fastest)))
-                if not level:
-                    flow.rate = 0.0  # too little to see
+                if total == flow.total and self._side.members[flow.target].finished:
+                    flow.rate = 0.0
+                else:
+                    flow.move(total, elapsed, keep)
+                rate = flow.rate / self._weight
+                level = min(LEVELS, round(LEVELS * math.sqrt(rate / fastest)))
                 if level != flow.level:
                     flow.level = level
                     yield index, flow.target, level
@@ -131,7 +147,7 @@ class Observer:
                 1000 if index == 0 or member.finished else int(1000 * member.look() / size),
                 int(1000 * member.host.meter.up_bytes / size),
                 min(1000, round(1000 * self._going[index].rate / member.host.up.rate)),
-                _rounded(self._coming[index].rate * scale),
+                _rounded(self._coming[index].rate / (self._weight or 1.0) * scale),
                 self._flags(member),
                 round(member.finish_s, 6) if member.finished else None,
             )
@@ -206,10 +222,14 @@ class _Smooth:
     def __init__(self) -> None:
         self.total = 0
         self.rate = 0.0
+        self._fresh = 0.0
 
     def move(self, total: int, elapsed: float, keep: float) -> None:
         """Take in what has moved in `elapsed` seconds."""
-        if total != self.total or self.rate:
+        self._fresh = 1.0 if total != self.total else keep * self._fresh
+        if self._fresh < FADED:
+            self.rate = 0.0
+        else:
             self.rate = keep * self.rate + (1 - keep) * (total - self.total) / elapsed
             self.total = total
 

@@ -33,10 +33,15 @@ MOST_FRAMES = 3 * SLOWER
 """What lasts longer is cut off there."""
 DATA = "fsl-recording"
 START = f"""
+const place = document.querySelector(".fsl-demo");
+if (!("DecompressionStream" in window)) {{
+  place.textContent = "This recording needs a newer browser. 더 새로운 브라우저가 필요합니다.";
+  throw new Error("no DecompressionStream");
+}}
 const packed = document.querySelector(".{DATA}").textContent;
 const bytes = Uint8Array.from(atob(packed), (one) => one.charCodeAt(0));
 const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-openReplay(document.querySelector(".fsl-demo"), await new Response(unpacked).json());
+openReplay(place, await new Response(unpacked).json());
 """
 
 

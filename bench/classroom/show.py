@@ -7,6 +7,7 @@ import asyncio
 import math
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -272,7 +273,8 @@ class Show:
         assert lesson.happening is not None
         await asyncio.sleep(moment(lesson, self.settings) - self.now)
         self._pending -= 1
-        await self.act(lesson.happening)
+        with suppress(Refusal):  # a teacher has added hosts before, and there is no more room
+            await self.act(lesson.happening)
 
     # ---- the end
 
@@ -283,8 +285,8 @@ class Show:
         now = self.now
         patience_s = max(LEAST_STALLED_S, STALLED * self.most_s)
         for side in self._sides:
-            left = sum(not client.finished for client in side.clients)
-            able = any(client.up and not client.finished for client in side.clients)
+            left = [client for client in side.clients if not client.finished]
+            able = any(client.up for client in left)
             here = sum(client.held + client.finished for client in side.clients)
             if self._pending:
                 self._stalls[side.name].expect(now)
@@ -294,11 +296,11 @@ class Show:
             if side.name in self._ended or (able and not stalled):
                 continue
             self._ended.add(side.name)
-            if left:
-                self.note("stalled", side=side.name, left=left)
+            if able or len(left) == self.clients:
+                self.note("stalled", side=side.name, left=len(left))
             else:
-                finish_s = max(client.finish_s for client in side.clients)
-                self._events.append((round(finish_s, 6), "finished", {"side": side.name}))
+                last_s = now if left else max(client.finish_s for client in side.clients)
+                self._events.append((round(last_s, 6), "finished", {"side": side.name}))
         if len(self._ended) == len(self._sides) and not self._pending:
             self._hold("over")
 

@@ -58,6 +58,8 @@ def test_what_is_given_comes_first() -> None:
     assert choose({"clients": "3"}, lesson="late", speed="8") == (Settings(clients=3), 8.0)
     with pytest.raises(Refusal, match="speed"):
         choose({}, speed=0)
+    with pytest.raises(Refusal, match=r"clients: '205'; expected 1 to 200"):
+        choose({"clients": 195}, lesson="late")  # to which ten are added
 
 
 def test_load() -> None:

@@ -178,7 +178,12 @@ def test_without_the_origin_the_server_side_stops(tmp_path: Path) -> None:
         show = watched.show
         show.start()
         await watched.until(14.0)
+        assert watched.row(0, 0)[3] > 950  # its uplink is full
+        assert watched.row(0, 1)[4] == pytest.approx(2**17 / 4, rel=0.3)
         await show.act(asking.Kill(who=0))
+        await watched.until(23.9)
+        assert show.state == "running"
+        assert watched.row(0, 1)[4] == watched.row(0, 0)[3] == 0
         await watched.until(1000.0)
         assert [row[6] for row in watched.whole.frame().sides[0].hosts] == [None] * 5
         assert None not in [row[6] for row in watched.whole.frame().sides[1].hosts[1:]]
@@ -230,6 +235,20 @@ def test_a_cut_a_slow_link_and_back(tmp_path: Path) -> None:
         await watched.until(1000.0)
         assert all(row[6] for side in watched.whole.frame().sides for row in side.hosts[1:])
         assert [watched.row(side, 2)[5] for side in (0, 1)] == [0, 0]
+
+    shown(body, tmp_path)
+
+
+def test_who_is_down_is_not_waited_for(tmp_path: Path) -> None:
+    async def body(watched: Watched) -> None:
+        watched.show.start()
+        await watched.until(2.0)
+        await watched.show.act(asking.Kill(who=1))
+        await watched.until(1000.0)
+        ends = [(t, values) for t, key, values in watched.events() if key == "finished"]
+        assert [values["side"] for _, values in ends] == ["p2p", "central"]
+        assert ends[1][0] < 32  # three clients are served sooner
+        assert watched.show.state == "over"
 
     shown(body, tmp_path)
 
