@@ -13,6 +13,7 @@ from bench.interventions import Interventions
 from bench.members import Member
 from bench.retrying import Retrying
 from bench.sweep import Trial
+from host.host import Host
 from host.loss import combined, padhye
 from p2p.wire import BLOCK
 
@@ -65,7 +66,13 @@ class LastingRun:
         self._moved = asyncio.Event()
         start = self._loop.time()
         self._retrying = Retrying(
-            trial, link, ideal_s, trouble, self._group, start, self._moved.set
+            trial,
+            link,
+            ideal_s=ideal_s,
+            trouble=trouble,
+            group=self._group,
+            start=start,
+            done=self._moved.set,
         )
         hands = Interventions(trial.scenario, original, start, self._retrying.begin)
         self._injector = Injector(trial, members, ideal_s, hands)
@@ -122,10 +129,18 @@ class LastingRun:
 
     def _patience_s(self) -> float:
         up = [member.host for member in self._members if member.up] or [self._members[0].host]
-        slowest = min(min(host.up.rate, host.down.rate) for host in up)
-        latency = 2 * max(max(host.up.latency, host.down.latency) for host in up)
-        loss = max(combined(host.up.config.loss, host.down.config.loss) for host in up)
-        if loss < 1:  # where nothing passes, waiting is of no use
-            slowest = min(slowest, padhye(loss, 2 * latency) / self._trial.scenario.scale)
-        turns_s = STALLED_ROUNDS * (BLOCK / slowest + latency)
+        turns_s = turns(up, self._trial.scenario.scale)
         return max(STALLED_S, STALLED_BOUNDS * self._ideal_s, turns_s)
+
+
+def turns(hosts: Sequence[Host], scale: float) -> float:
+    """Return the seconds of STALLED_ROUNDS turns of these hosts on their links as they are now.
+
+    `scale`: how many times the links are slowed, of which TCP's model under loss knows nothing.
+    """
+    slowest = min(min(host.up.rate, host.down.rate) for host in hosts)
+    latency = 2 * max(max(host.up.latency, host.down.latency) for host in hosts)
+    loss = max(combined(host.up.config.loss, host.down.config.loss) for host in hosts)
+    if loss < 1:  # where nothing passes, waiting is of no use
+        slowest = min(slowest, padhye(loss, 2 * latency) / scale)
+    return STALLED_ROUNDS * (BLOCK / slowest + latency)

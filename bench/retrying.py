@@ -22,11 +22,12 @@ class Retrying:
         self,
         trial: Trial,
         link: str,
+        *,
         ideal_s: float,
         trouble: tuple[type[Exception], ...],
         group: asyncio.TaskGroup,
         start: float,
-        done: Callable[[], None],
+        done: Callable[[], None] = lambda: None,
     ) -> None:
         """`trouble`: how a fetch fails where other hosts or links do, any other way ends the group
         with TrialFailed; `start`: the loop's time at which the run began."""

@@ -195,7 +195,7 @@ class _ClockSelector(selectors.BaseSelector):
         return events
 
     def _wait_for_kernel(self) -> _Events:
-        """Ready sockets, once there are any; none when the patience with the kernel is at an end."""
+        """Ready sockets, once there are any; none when the patience with the kernel ends."""
         now = monotonic()
         if self._waits_since is None:
             self._waits_since = now

@@ -48,6 +48,7 @@ class Neighbourhood(Protocol):
 class Owner(Protocol):
     """What an endpoint needs of its host."""
 
+    name: str
     up: Shaper
     down: Shaper
     rng: random.Random
@@ -72,7 +73,7 @@ class DatagramEndpoint:
         self._sock = sock
         self._stream = stream
         self._network = host.network
-        self._host = host
+        self.host = host
         self._up, self._down = host.up, host.down
         self._rng = host.rng
         self._limit = queue_limit
@@ -109,7 +110,7 @@ class DatagramEndpoint:
             raise asyncio_dgram.TransportClosed
         if len(data) > LARGEST:
             raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
-        if self._host.is_cut:
+        if self.host.is_cut:
             self.lost += 1
             return
         if len(self._out) >= self._limit:
@@ -238,7 +239,7 @@ class DatagramEndpoint:
 
     def _arrive(self, data: bytes, address: Address) -> None:
         far = self._network.endpoints.get(address)
-        if self._host.is_cut or (far is not None and far._host.is_cut):
+        if self.host.is_cut or (far is not None and far.host.is_cut):
             self.lost += 1
             self._left()
         elif far is not None:
@@ -282,7 +283,7 @@ class DatagramEndpoint:
                 data, address = await self._stream.recv()
             except OSError:  # an ICMP message about something sent before (ip(7))
                 continue
-            if self._host.is_cut:
+            if self.host.is_cut:
                 self._unheard(address)
             elif len(self._held) + len(self._inbox) >= self._limit:
                 self.dropped += 1

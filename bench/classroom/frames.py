@@ -143,7 +143,10 @@ class Merged:
             self._sides = [MergedSide() for _ in frame.sides]
         for side, changes in zip(self._sides, frame.sides, strict=True):
             side.add(changes)
-        self._events += frame.events
+        for event in frame.events:
+            if event[1] == "speed" and self._events and self._events[-1][1] == "speed":
+                self._events.pop()  # a slider that is dragged
+            self._events.append(event)
         self._last = frame
 
     def frame(self) -> Frame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 
 import networkx as nx
@@ -43,8 +44,16 @@ def _places(rings: list[list[int]]) -> list[Place]:
     graph: nx.Graph[int] = nx.Graph()
     graph.add_nodes_from(host for ring in rings for host in ring)
     found = nx.shell_layout(graph, rings)
-    return [_place(*map(float, found[host])) for host in sorted(found)]
+    return [
+        _place(complex(*found[host]) * _turn(len(ring)))
+        for host, ring in sorted((host, ring) for ring in rings for host in ring)
+    ]
 
 
-def _place(right: float, up: float) -> Place:
-    return round((1 + right) / 2, 4), round((1 - up) / 2, 4)
+def _turn(hosts: int) -> complex:
+    """How far a ring is turned, lest somebody stands straight above or below the middle."""
+    return cmath.exp(1j * math.pi / hosts) if hosts % 4 == 0 else 1
+
+
+def _place(found: complex) -> Place:
+    return round((1 + found.real) / 2, 4), round((1 - found.imag) / 2, 4)

@@ -36,7 +36,7 @@ Ends = tuple[Address, Address]
 
 
 class Observer:
-    """Looks at one side, again and again; it only reads."""
+    """Looks at one side, again and again; nothing in the run depends on it."""
 
     def __init__(self, side: Side) -> None:
         self._side = side
@@ -46,6 +46,8 @@ class Observer:
         self._rows: dict[int, HostRow] = {}
         self._links: list[dict[str, _Flow]] = []
         self._index: dict[str, int] = {}
+        """By what a meter calls a host."""
+        self._by_name: dict[str, int] = {}
         self._going: list[_Smooth] = []
         self._coming: list[_Smooth] = []
         self._pieces: list[int] = []
@@ -77,8 +79,10 @@ class Observer:
 
     def _meet(self) -> None:
         """Take in the hosts that are new."""
-        for index in range(len(self._index), len(self._side.members)):
-            self._index[self._side.members[index].host.address] = index
+        for index in range(len(self._links), len(self._side.members)):
+            host = self._side.members[index].host
+            self._index[self._side.network.label(host)] = index
+            self._by_name[host.name] = index
             self._links.append({})
             self._going.append(_Smooth())
             self._coming.append(_Smooth())
@@ -102,6 +106,8 @@ class Observer:
             own_s = OWN_TURNS * QUANTUM / member.host.up.rate
             going.move(member.host.meter.up_bytes, elapsed, math.exp(-elapsed / own_s))
             coming.move(member.host.meter.down_bytes, elapsed, keep)
+            if not member.up:
+                going.rate = coming.rate = 0.0
 
     def _flows(self, elapsed: float, keep: float) -> Iterator[tuple[int, int, int]]:
         """Every link whose level has changed."""
@@ -121,7 +127,7 @@ class Observer:
                     flow.rate = 0.0
                 else:
                     flow.move(total, elapsed, keep)
-                rate = flow.rate / self._weight
+                rate = flow.rate / self._weight  # of the run's time, not of the flow's
                 level = min(LEVELS, round(LEVELS * math.sqrt(rate / fastest)))
                 if level != flow.level:
                     flow.level = level
@@ -146,8 +152,8 @@ class Observer:
                 index,
                 1000 if index == 0 or member.finished else int(1000 * member.look() / size),
                 int(1000 * member.host.meter.up_bytes / size),
-                min(1000, round(1000 * self._going[index].rate / member.host.up.rate)),
-                _rounded(self._coming[index].rate / (self._weight or 1.0) * scale),
+                min(1000, round(1000 * self._going[index].mean / member.host.up.rate)),
+                _rounded(self._coming[index].mean * scale),
                 self._flags(member),
                 round(member.finish_s, 6) if member.finished else None,
             )
@@ -180,15 +186,14 @@ class Observer:
         """Pieces that have come: as peers tell, or from the file's beginning on."""
         side = self._side
         if side.name == "p2p":
-            names = {member.host.name: index for index, member in enumerate(side.members)}
             for name, piece in side.pieces[self._told :]:
-                yield names[name], piece
+                yield self._by_name[name], piece
             self._told = len(side.pieces)
             return
         scenario = side.scenario
         for index, member in enumerate(side.members[1:], 1):
             whole = member.finished or member.held >= scenario.transfer_size
-            here = pieces(side) if whole else member.held // (scenario.piece_size or 1)
+            here = side.piece_count if whole else member.held // (scenario.piece_size or 1)
             for piece in range(self._pieces[index], here):
                 yield index, piece
             self._pieces[index] = max(here, self._pieces[index])
@@ -198,15 +203,15 @@ class Observer:
         network = self._side.network
         open_now: dict[Ends | Address, tuple[int, int, int, int]] = {
             (each.local, each.remote): (
-                self._index[each.local[0]],
+                self._by_name[each.caller],
                 each.local[1],
-                self._index[each.remote[0]],
+                self._by_name[each.called],
                 each.remote[1],
             )
             for each in network.connections()
         }
-        for address in network.endpoints:
-            open_now[address] = (self._index[address[0]], address[1], NO_HOST, 0)
+        for address, endpoint in network.endpoints.items():
+            open_now[address] = (self._by_name[endpoint.host.name], address[1], NO_HOST, 0)
         for ends in [ends for ends in self._numbers if ends not in open_now]:
             changes.closed.append(self._numbers.pop(ends))
         for ends, row in open_now.items():
@@ -223,9 +228,16 @@ class _Smooth:
         self.total = 0
         self.rate = 0.0
         self._fresh = 0.0
+        self._weight = 0.0
+
+    @property
+    def mean(self) -> float:
+        """The rate, as a mean over the time that there was so far."""
+        return self.rate / self._weight if self._weight else 0.0
 
     def move(self, total: int, elapsed: float, keep: float) -> None:
         """Take in what has moved in `elapsed` seconds."""
+        self._weight = 1 - keep * (1 - self._weight)
         self._fresh = 1.0 if total != self.total else keep * self._fresh
         if self._fresh < FADED:
             self.rate = 0.0
@@ -241,11 +253,6 @@ class _Flow(_Smooth):
         super().__init__()
         self.target = target
         self.level = 0
-
-
-def pieces(side: Side) -> int:
-    """Return how many pieces the file has."""
-    return math.ceil(side.scenario.transfer_size / (side.scenario.piece_size or 1))
 
 
 def _rounded(rate: float) -> float:

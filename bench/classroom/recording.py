@@ -9,28 +9,27 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
-from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
 
-from bench.classroom.engine import ensure_machine, same
-from bench.classroom.frames import Event, Frame, Scene
+from bench.classroom.engine import ensure_machine, first_line
+from bench.classroom.frames import Frame, Scene
 from bench.classroom.page import DEMO, TITLE, document, inlined, module, page_style
 from bench.classroom.settings import Settings
 from bench.classroom.show import Show
 from bench.errors import BenchError
 from bench.pool import memory
-from bench.sweep import TrialFailed
-from host.clock import StuckError, VirtualLoop
+from host.clock import VirtualLoop
 from host.limits import raise_descriptors
 
 QUICKER, SLOWER = 100, 1500
 """Frames in the least time of the quicker side, and at the most in that of the slower."""
 MOST_FRAMES = 3 * SLOWER
 """What lasts longer is cut off there."""
+LONGEST_S = 1e6
+"""Seconds of a run that is recorded: peers look around every few of them."""
 DATA = "fsl-recording"
 START = f"""
 const place = document.querySelector(".fsl-demo");
@@ -65,22 +64,15 @@ def record(
 
 def play(settings: Settings, *, speed: float, lesson: str | None = None) -> list[Scene | Frame]:
     """Play a run to its end and return what a page is told. Raises BenchError."""
-    loop = VirtualLoop()
     show = Show(settings, speed=speed, lesson=lesson)
+    if show.most_s > LONGEST_S:
+        days = f"{show.most_s / 86_400:,.0f} days"
+        raise BenchError(f"the run would take {days}; expected a smaller file or faster links")
     try:
-        with asyncio.Runner(loop_factory=partial(same, loop)) as runner:
-            told = runner.run(_play(show))
-    except* (TrialFailed, StuckError) as failures:
-        raise BenchError(str(failures.exceptions[0])) from None
-    for message in (values["message"] for _, key, values in _events(told) if key == "failed"):
-        raise BenchError(f"the run failed: {message}")
-    return told
-
-
-def _events(told: list[Scene | Frame]) -> Iterator[Event]:
-    for news in told:
-        if isinstance(news, Frame):
-            yield from news.events
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            return runner.run(_play(show))
+    except Exception as error:
+        raise BenchError(f"the run failed: {first_line(error)}") from error
 
 
 async def _play(show: Show) -> list[Scene | Frame]:

@@ -46,7 +46,7 @@ RANGES: Mapping[str, tuple[Any, Any]] = {
     "file_size": (Size(64 * 2**10), Size(2**40)),
     "origin_up": (Rate(125.0), Rate(12.5e9)),
     "peer_up": (Rate(125.0), Rate(12.5e9)),
-    "latency": (Duration(0.0), Duration(10.0)),
+    "latency": (Duration(0.0), Duration(2.0)),
     "riders": (0, 200),
     "seed": (0, 2**32 - 1),
     "speed": (0.25, 1000.0),

@@ -6,8 +6,8 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +15,25 @@ from bench.classroom import asking
 from bench.classroom.frames import Event, Frame, Merged, Scene, SceneHost, SceneSide
 from bench.classroom.layout import mesh, star
 from bench.classroom.lessons import Lesson, find, moment
-from bench.classroom.observer import Observer, pieces
+from bench.classroom.observer import Observer
 from bench.classroom.refusal import Refusal
 from bench.classroom.settings import RANGES, Settings, ranges, riding, scenario, texts
 from bench.classroom.side import Side
-from bench.lasting import Stall
+from bench.lasting import STALLED_BOUNDS, STALLED_S, Stall, turns
 from bench.plots.style import COLOURS
 from bench.scenario import BACKENDS
 from bench.sweep import Trial
+from bench.theory import bound
 from bench.trial import make_file
 from host.clock import VirtualLoop
 
 STEPS = 25
 """Steps in the quicker side's least time."""
-STALLED = 0.3
-"""Parts of the longest bound without any progress after which nothing more is expected."""
-LEAST_STALLED_S = 10.0
-"""And seconds at the least: peers look around now and then."""
+HURRY = 4
+"""How many times faster a lesson goes on when one side is done: the class has seen the point."""
+SOON_S, SOON_BOUNDS = 5.0, 0.1
+"""Seconds, and parts of the longer bound, without progress after which a side stands still for good
+where the file is not to be had any more."""
 ACTS = (asking.Kill, asking.Revive, asking.Cut, asking.Slow, asking.Restore)
 
 
@@ -56,9 +58,12 @@ class Show:
         self._last = (math.nan, "", math.nan)
         self._known = 0
         self._pending = 0
+        self._hurried = False
         self._ended: set[str] = set()
         self._stalls: dict[str, Stall] = {}
         self._group: asyncio.TaskGroup
+        self._tasks: list[asyncio.Task[None]] = []
+        self._open = AsyncExitStack()
         self._loop: VirtualLoop
 
     async def open(self, folder: Path, group: asyncio.TaskGroup) -> None:
@@ -66,7 +71,8 @@ class Show:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         self._loop, self._group = loop, group
-        loop.set_exception_handler(self._crashed)
+        self._in_group(self._crash())
+        self._in_group(self._beat())
         loop.hold(loop.time())
         for backend in BACKENDS:
             trial = Trial(
@@ -79,15 +85,37 @@ class Show:
             place = folder / backend
             place.mkdir()
             side = Side(trial, place, group)
+            self._open.push_async_callback(side.close)
             self._sides.append(side)
             await side.open(make_file(place, trial))
             self._observers.append(Observer(side))
             self._stalls[backend] = Stall(0.0)
 
     async def close(self) -> None:
-        """End both sides."""
-        for side in self._sides:
-            await side.close()
+        """End both sides, and what goes on beside them."""
+        for task in self._tasks:
+            task.cancel()
+        await self._open.aclose()
+
+    def _in_group(self, coro: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(self._group.create_task(coro))
+
+    async def _crash(self) -> None:
+        """End the run when a node raises where nobody awaits it: in a callback of the loop."""
+        crash: asyncio.Future[None] = self._loop.create_future()
+
+        def crashed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+            if not crash.done():
+                error = context.get("exception") or RuntimeError(context["message"])
+                crash.set_exception(error)
+
+        self._loop.set_exception_handler(crashed)
+        await crash
+
+    async def _beat(self) -> None:
+        """Let time pass even where all hosts are down and nothing is left to happen."""
+        while True:  # noqa: ASYNC110 - nobody waits for it
+            await asyncio.sleep(self.least_s / STEPS)
 
     @property
     def now(self) -> float:
@@ -97,17 +125,20 @@ class Show:
     @property
     def least_s(self) -> float:
         """The least time of the quicker side, in seconds."""
-        return min(side.bound_s(self.clients) for side in self._sides)
+        return min(self._bounds())
 
     @property
     def most_s(self) -> float:
         """The least time of the slower side, in seconds."""
-        return max(side.bound_s(self.clients) for side in self._sides)
+        return max(self._bounds())
+
+    def _bounds(self) -> list[float]:
+        return [bound(self._scenario, backend, self.clients) for backend in BACKENDS]
 
     @property
     def clients(self) -> int:
         """How many there are now."""
-        return len(self._sides[0].members) - 1
+        return len(self._sides[0].members) - 1 if self._sides else self.settings.clients
 
     @property
     def need(self) -> int:
@@ -128,7 +159,7 @@ class Show:
             lesson=self._lesson,
             size=int(self._scenario.file_size),
             moved=int(self._scenario.transfer_size),
-            pieces=pieces(self._sides[0]),
+            pieces=self._sides[0].piece_count,
             hosts=[
                 SceneHost(
                     name=member.host.name,
@@ -180,7 +211,9 @@ class Show:
 
     def start(self) -> None:
         """Let the run begin, or go on."""
-        if self.state != "running":
+        if self.state == "running":
+            self._loop.hold(math.inf)  # a step goes on beyond its end
+        else:
             self.note("start" if self.state == "ready" else "resume")
             self._go_on()
 
@@ -190,9 +223,7 @@ class Show:
                 side.begin()
             if self._lesson is not None:
                 self._expect(find(self._lesson))
-        elif self.state == "over":
-            for stall in self._stalls.values():
-                stall.expect(self.now)
+        self._expect_more()
         self.state = "running"
         self._loop.hold(math.inf)
 
@@ -208,29 +239,21 @@ class Show:
 
     def step(self) -> None:
         """Let a little time pass, then hold it."""
+        self.note("step")
         if self.state != "running":
-            self.note("step")
             self._go_on()
         self._loop.hold(self._loop.time() + self.least_s / STEPS, lambda: self._hold("held"))
 
     def change_speed(self, speed: float) -> None:
         """Pass so many seconds of the run in a second."""
-        self._loop.speed = self._speed = speed
+        self._speed = speed
+        if self._loop.speed is not None:  # who records is as fast as the machine
+            self._loop.speed = speed
         self.note("speed", speed=speed)
 
     def look_after(self, seconds: float, then: Callable[[], None]) -> None:
         """Hold time in so many seconds and call `then`, which lets it go on; for who records."""
         self._loop.hold(self._loop.time() + seconds, then)
-
-    def fail(self, error: BaseException) -> None:
-        """Nothing more will come, for this reason."""
-        line = str(error).partition("\n")[0] or type(error).__name__
-        self.note("failed", message=line)
-        self._hold("over")
-
-    def _crashed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """A node raised where nobody awaits it: in a callback of the loop."""
-        self.fail(context.get("exception") or RuntimeError(context["message"]))
 
     # ---- what is done to hosts
 
@@ -247,11 +270,17 @@ class Show:
             if not 0 <= asked.who <= self.clients:
                 raise Refusal("unknown", reason=f"no host {asked.who}")
             key = type(asked).__name__.lower()
+            if not any([await getattr(side, key)(asked.who) for side in self._sides]):
+                return
             self.note(key, who=asked.who)
-            for side in self._sides:
-                await getattr(side, key)(asked.who)
+        self._expect_more()
         if self.state == "over":
             self._go_on()
+
+    def _expect_more(self) -> None:
+        """Something was done: count anew until a side is taken to get no further."""
+        for stall in self._stalls.values():
+            stall.expect(self.now)
 
     def _add(self, count: int) -> None:
         most = RANGES["clients"][1]
@@ -267,7 +296,7 @@ class Show:
         """What happens in a lesson happens at its time."""
         if lesson.happening is not None:
             self._pending += 1
-            self._group.create_task(self._happen(lesson), name="lesson")
+            self._in_group(self._happen(lesson))
 
     async def _happen(self, lesson: Lesson) -> None:
         assert lesson.happening is not None
@@ -283,14 +312,13 @@ class Show:
         if self.state != "running":
             return
         now = self.now
-        patience_s = max(LEAST_STALLED_S, STALLED * self.most_s)
         for side in self._sides:
+            here = sum(client.look() + client.finished for client in side.clients)
             left = [client for client in side.clients if not client.finished]
             able = any(client.up for client in left)
-            here = sum(client.held + client.finished for client in side.clients)
             if self._pending:
                 self._stalls[side.name].expect(now)
-            stalled = self._stalls[side.name].lasts(here, now, patience_s)
+            stalled = self._stalls[side.name].lasts(here, now, self._patience_s(side))
             if side.name in self._ended and able and not stalled:
                 self._ended.remove(side.name)
             if side.name in self._ended or (able and not stalled):
@@ -303,6 +331,17 @@ class Show:
                 self._events.append((round(last_s, 6), "finished", {"side": side.name}))
         if len(self._ended) == len(self._sides) and not self._pending:
             self._hold("over")
+        elif self._ended and self._lesson is not None and not (self._pending or self._hurried):
+            self._hurried = True
+            self.change_speed(min(HURRY * self._speed, RANGES["speed"][1]))
+
+    def _patience_s(self, side: Side) -> float:
+        """Seconds without progress after which a side is taken to get no further: few where it is
+        plain that nobody can have it all, else as many as the bench waits."""
+        turns_s = turns(side.network_hosts(), self._scenario.scale)
+        if side.lost:
+            return max(SOON_S, SOON_BOUNDS * self.most_s, turns_s)
+        return max(STALLED_S, STALLED_BOUNDS * self.most_s, turns_s)
 
 
 def _finite(rate: float) -> float | None:

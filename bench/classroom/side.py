@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from pathlib import Path
 
 from bench.backends import BACKENDS, TROUBLE
@@ -53,11 +54,10 @@ class Side:
         self._retrying = Retrying(
             self._trial,
             link,
-            self.bound_s(self._trial.clients),
-            TROUBLE[self.name],
-            self._group,
-            start,
-            lambda: None,
+            ideal_s=self.bound_s(self._trial.clients),
+            trouble=TROUBLE[self.name],
+            group=self._group,
+            start=start,
         )
         self._hands = Interventions(self.scenario, original, start, self._begin)
 
@@ -73,6 +73,25 @@ class Side:
     def clients(self) -> list[Member]:
         """All but the origin."""
         return self.members[1:]
+
+    @property
+    def lost(self) -> bool:
+        """Whether some of the file is on no host that can give it."""
+        able = [member for member in self.members if member.up and not member.host.is_cut]
+        if self.members[0] in able:
+            return False
+        names = {member.host.name for member in able}
+        here = {piece for name, piece in self.pieces if name in names}
+        return len(here) < self.piece_count
+
+    @property
+    def piece_count(self) -> int:
+        """How many pieces the file has."""
+        return math.ceil(self.scenario.transfer_size / (self.scenario.piece_size or 1))
+
+    def network_hosts(self) -> list[Host]:
+        """The hosts whose programs run, or all where none does."""
+        return [one.host for one in self.members if one.up] or [one.host for one in self.members]
 
     def bound_s(self, clients: int) -> float:
         """Seconds that so many clients need at least, all there from the start, undisturbed."""
@@ -106,34 +125,45 @@ class Side:
 
     # ---- what is done to a host
 
-    async def kill(self, index: int) -> None:
-        """Its program crashes."""
+    async def kill(self, index: int) -> bool:
+        """Its program crashes. Returns, as the others do, whether it was otherwise before."""
         member = self.members[index]
         async with member.lock:
+            was_up = member.up
             await self._hands.kill(member)
+        return was_up
 
-    async def revive(self, index: int) -> None:
+    async def revive(self, index: int) -> bool:
         """Its program starts anew, with its disk."""
         member = self.members[index]
         async with member.lock:
+            was_up = member.up
             await self._hands.revive(member)
+        return not was_up
 
-    async def cut(self, index: int) -> None:
+    async def cut(self, index: int) -> bool:
         """Its links carry nothing."""
-        self.members[index].host.cut()
+        host = self.members[index].host
+        was_cut = host.is_cut
+        host.cut()
+        return not was_cut
 
-    async def slow(self, index: int) -> None:
+    async def slow(self, index: int) -> bool:
         """Its uplink is slower; the downlink, which is unlimited, becomes as slow."""
         member = self.members[index]
-        if member not in self.slowed:
+        was_slow = member in self.slowed
+        if not was_slow:
             self.slowed.add(member)
             rate = rates(self.scenario, index)["up"] / SLOWED
             self._hands.change(member, {"up": rate, "down": rate})
+        return not was_slow
 
-    async def restore(self, index: int) -> None:
+    async def restore(self, index: int) -> bool:
         """Its links are as at first."""
         member = self.members[index]
+        was_slow, was_cut = member in self.slowed, member.host.is_cut
         member.host.restore()
-        if member in self.slowed:
+        if was_slow:
             self.slowed.remove(member)
             self._hands.change(member, rates(self.scenario, index))
+        return was_slow or was_cut

@@ -13,6 +13,7 @@ from bench.classroom.engine import Engine, ensure_machine
 from bench.classroom.frames import Frame, Scene
 from bench.classroom.refusal import Refusal
 from bench.classroom.settings import Settings, change
+from bench.classroom.side import Side
 from host.limits import MachineLimitError
 
 PATIENCE_S = 30.0
@@ -62,7 +63,7 @@ class Heard:
     def ends(self) -> list[float]:
         """When either side had finished: seconds."""
         told = [event for frame in self.frames() for event in frame.events]
-        return [t for t, key, _ in told if key == "finished"]
+        return sorted(t for t, key, _ in told if key == "finished")
 
     def events(self) -> list[str]:
         return [key for frame in self.frames() for _, key, _ in frame.events]
@@ -129,6 +130,76 @@ def test_pause_step_and_speed() -> None:
         ask(one, heard, asking.Speed(1000.0), asking.Start())
         heard.until(lambda: heard.is_in("over"))
         assert heard.events()[:4] == ["start", "pause", "step", "speed"]
+
+
+def test_start_goes_on_beyond_a_step() -> None:
+    with engine(speed=0.25) as (one, heard):
+        ask(one, heard, asking.Step())
+        heard.until(lambda: heard.is_in("running"))
+        ask(one, heard, asking.Start(), asking.Speed(1000.0))
+        heard.until(lambda: heard.is_in("over"))
+        assert "finished" in heard.events()
+
+
+@pytest.mark.parametrize("before", [[], [asking.Start()]])
+def test_everybody_killed_and_a_new_run(before: list[asking.Question]) -> None:
+    with engine() as (one, heard):
+        ask(one, heard, *before, *(asking.Kill(who) for who in range(4)), asking.Start())
+        heard.until(lambda: heard.is_in("over"))
+        ask(one, heard, asking.Reset(), asking.Start())
+        heard.until(lambda: len(heard.scenes()) == 2 and heard.is_in("over"))
+        assert heard.events() == ["start", "finished", "finished"]
+
+
+def trouble(*_: Any, **__: Any) -> Any:
+    raise OSError("no more room")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "bench.classroom.engine.TemporaryDirectory",
+        "bench.classroom.show.make_file",
+        "bench.classroom.side.Side.revive",
+        "bench.classroom.show.Show.news",
+    ],
+)
+def test_a_run_that_fails_is_told_and_another_can_be_had(
+    monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    with engine() as (one, heard):
+        with monkeypatch.context() as broken:
+            broken.setattr(place, trouble)
+            ask(one, heard, asking.Reset() if "revive" not in place else asking.Revive(1))
+            heard.until(lambda: "failed" in heard.events())
+            assert heard.frames()[-1].events[-1][2] == {"message": "no more room"}
+        assert heard.is_in("over")
+        ask(one, heard, asking.Start(), asking.Kill(1), asking.Set({"clients": 0}))
+        heard.until(lambda: len(heard.refusals) == 3)
+        assert heard.refusals == ["late", "late", "range"]
+        ask(one, heard, asking.Reset(), asking.Start())
+        heard.until(lambda: heard.events()[-2:] == ["finished", "finished"])
+
+
+def test_what_the_loop_itself_raises_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin(side: Side) -> None:
+        side.network.in_kernel.total = 7  # which nobody has sent, or will get
+
+    monkeypatch.setattr("host.clock.KERNEL_PATIENCE_S", 0.01)
+    monkeypatch.setattr("bench.classroom.side.Side.begin", begin)
+    with engine() as (one, heard):
+        ask(one, heard, asking.Start())
+        heard.until(lambda: "failed" in heard.events())
+        assert "the kernel keeps what was sent" in heard.frames()[-1].events[-1][2]["message"]
+
+
+@pytest.mark.parametrize("what", ["TemporaryDirectory", "Show"])
+def test_a_first_run_that_fails_is_refused(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    monkeypatch.setattr(f"bench.classroom.engine.{what}", trouble)
+    one = Engine(QUICK, told=lambda news: None)
+    with pytest.raises(Refusal, match="the run ended: no more room"):
+        one.start()
+    one.close()
 
 
 def test_what_is_done_while_time_is_held() -> None:

@@ -66,6 +66,13 @@ def test_load() -> None:
     assert copies("load", 0) == pytest.approx(30, rel=0.001)
     assert 1 < copies("load", 1) < 6
     assert len(finishes("load", 0)) == len(finishes("load", 1)) == 30
+    told = [(key, values) for _, key, values in played("load")[1].events]
+    assert told == [
+        ("start", {}),
+        ("finished", {"side": "p2p"}),
+        ("speed", {"speed": 24.0}),  # the class has seen the point
+        ("finished", {"side": "central"}),
+    ]
 
 
 def test_outage() -> None:

@@ -3,14 +3,12 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.classroom import asking
-from bench.classroom.engine import same
 from bench.classroom.frames import ABSENT, CUT, KILLED, SLOWED, Frame, HostRow, Merged, Scene
 from bench.classroom.recording import play
 from bench.classroom.refusal import Refusal
@@ -82,7 +80,7 @@ def shown(body: Body, folder: Path, settings: Settings = SMALL, lesson: str | No
                 await show.close()
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
-    with asyncio.Runner(loop_factory=partial(same, VirtualLoop())) as runner:
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         runner.run(main())
 
 
@@ -315,13 +313,55 @@ def test_a_node_that_fails_where_nobody_awaits_it_ends_the_run(tmp_path: Path) -
         watched.show.start()
         await watched.until(2.0)
         asyncio.get_running_loop().call_soon(trouble)
-        await asyncio.sleep(0)
-        watched.look()
-        assert watched.events()[-1][1] == "failed"
-        assert watched.events()[-1][2] == {"message": "no more room"}
-        assert watched.show.state == "over"
+        await asyncio.Event().wait()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        shown(body, tmp_path)
+    assert caught.group_contains(OSError, match="no more room")
+
+
+def test_what_changes_nothing_is_not_told(tmp_path: Path) -> None:
+    async def body(watched: Watched) -> None:
+        show = watched.show
+        show.start()
+        await watched.until(1000.0)
+        for asked in (asking.Revive(who=0), asking.Restore(who=1)):
+            await show.act(asked)
+        assert show.state == "over"
+        assert watched.look() == []
 
     shown(body, tmp_path)
+
+
+def test_all_hosts_down_and_up_again(tmp_path: Path) -> None:
+    async def body(watched: Watched) -> None:
+        show = watched.show
+        show.start()
+        await watched.until(13.0)
+        for who in range(5):
+            await show.act(asking.Kill(who=who))
+        await watched.until(200.0)
+        assert show.state == "over"
+        for who in range(5):
+            await show.act(asking.Revive(who=who))
+        await watched.until(1000.0)
+        assert all(row[6] for side in watched.whole.frame().sides for row in side.hosts[1:])
+
+    shown(body, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"clients": 5, "peer_up": "64 kbit/s", "riders": 2},
+        {"latency": "2 s"},
+        {"clients": 8, "origin_up": "10 kbit/s", "peer_up": "10 kbit/s", "file_size": "64 KiB"},
+    ],
+)
+def test_what_is_slow_is_not_taken_to_stand_still(given: dict[str, Any]) -> None:
+    told = play(change(SMALL, given), speed=5.0)
+    events = [event for news in told if isinstance(news, Frame) for event in news.events]
+    assert [key for _, key, _ in events] == ["start", "finished", "finished"]
 
 
 def test_connections_are_those_of_the_sockets(tmp_path: Path) -> None:

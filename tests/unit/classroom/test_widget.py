@@ -189,7 +189,7 @@ async def test_a_busy_kernel_finds_one_frame_with_all_of_it() -> None:
     await asyncio.sleep(0)
     engine = demo._engine
     assert engine is not None
-    stand_still(lambda: engine._show.state == "over" and not engine._look_due)
+    stand_still(lambda: engine._last is not None and engine._last.state == "over")
     assert view.sent == []
     (frame,) = await view.until_state("over")
     assert [event[1] for event in frame["events"]] == ["start", "finished", "finished"]
