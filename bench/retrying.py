@@ -27,7 +27,7 @@ class Retrying:
         trouble: tuple[type[Exception], ...],
         group: asyncio.TaskGroup,
         start: float,
-        done: Callable[[], None] = lambda: None,
+        done: Callable[[], None],
     ) -> None:
         """`trouble`: how a fetch fails where other hosts or links do, any other way ends the group
         with TrialFailed; `start`: the loop's time at which the run began."""

@@ -70,6 +70,7 @@ def _show(
     """Serve the page until Ctrl-C; returns the exit code."""
     # The web's packages take a while to import, and no other command needs them.
     import asyncio
+    import gc
 
     from bench.classroom.engine import Engine
     from bench.classroom.serving import serve
@@ -89,6 +90,7 @@ def _show(
             _open(link)
 
     asyncio.run(serve(begin, address=address, port=port, ready=ready))
+    gc.freeze()  # all is closed: to look through the run's remains would take a second or more
     return fail("the demo has ended", INTERRUPTED)
 
 

@@ -59,7 +59,8 @@ class Show:
         self._known = 0
         self._pending = 0
         self._hurried = False
-        self._ended: set[str] = set()
+        self._looker: Callable[[], None] | None = None
+        self._ends: dict[str, str] = {}
         self._stalls: dict[str, Stall] = {}
         self._group: asyncio.TaskGroup
         self._tasks: list[asyncio.Task[None]] = []
@@ -84,7 +85,7 @@ class Show:
             )
             place = folder / backend
             place.mkdir()
-            side = Side(trial, place, group)
+            side = Side(trial, place, group, self._judge)
             self._open.push_async_callback(side.close)
             self._sides.append(side)
             await side.open(make_file(place, trial))
@@ -235,7 +236,7 @@ class Show:
 
     def _hold(self, state: str) -> None:
         self.state = state
-        self._loop.hold(self._loop.time())
+        self._loop.hold(self._loop.time(), self._looker)
 
     def step(self) -> None:
         """Let a little time pass, then hold it."""
@@ -252,7 +253,9 @@ class Show:
         self.note("speed", speed=speed)
 
     def look_after(self, seconds: float, then: Callable[[], None]) -> None:
-        """Hold time in so many seconds and call `then`, which lets it go on; for who records."""
+        """Hold time in so many seconds, or when all is over, and call `then`, which lets it go on;
+        for who records."""
+        self._looker = then
         self._loop.hold(self._loop.time() + seconds, then)
 
     # ---- what is done to hosts
@@ -308,32 +311,43 @@ class Show:
     # ---- the end
 
     def _judge(self) -> None:
-        """Note which side is done, or gets no further; when both are, time is held."""
+        """Note which side is done, or gets no further; when both are, time is held.
+
+        At each look, and when a client has the file: no time passes after the last one.
+        """
         if self.state != "running":
             return
-        now = self.now
         for side in self._sides:
-            here = sum(client.look() + client.finished for client in side.clients)
-            left = [client for client in side.clients if not client.finished]
-            able = any(client.up for client in left)
-            if self._pending:
-                self._stalls[side.name].expect(now)
-            stalled = self._stalls[side.name].lasts(here, now, self._patience_s(side))
-            if side.name in self._ended and able and not stalled:
-                self._ended.remove(side.name)
-            if side.name in self._ended or (able and not stalled):
-                continue
-            self._ended.add(side.name)
-            if able or len(left) == self.clients:
-                self.note("stalled", side=side.name, left=len(left))
-            else:
-                last_s = now if left else max(client.finish_s for client in side.clients)
-                self._events.append((round(last_s, 6), "finished", {"side": side.name}))
-        if len(self._ended) == len(self._sides) and not self._pending:
+            end = self._end(side)
+            key = "" if end is None else end[1]
+            if end is not None and key != self._ends.get(side.name):
+                self._events.append(end)
+            self._ends[side.name] = key
+        if all(self._ends.values()) and not self._pending:
             self._hold("over")
-        elif self._ended and self._lesson is not None and not (self._pending or self._hurried):
+        elif (
+            any(self._ends.values())
+            and self._lesson is not None
+            and not (self._pending or self._hurried)
+        ):
             self._hurried = True
             self.change_speed(min(HURRY * self._speed, RANGES["speed"][1]))
+
+    def _end(self, side: Side) -> Event | None:
+        """What a side came to, and when; None while something is to be expected of it."""
+        now, name = self.now, side.name
+        here = sum(client.look() + client.finished for client in side.clients)
+        left = [client for client in side.clients if not client.finished]
+        able = any(client.up for client in left)
+        stall = self._stalls[name]
+        if self._pending:
+            stall.expect(now)
+        if stall.lasts(here, now, self._patience_s(side)) if able else len(left) == self.clients:
+            return (round(now, 6), "stalled", {"side": name, "left": len(left)})
+        if able:
+            return None
+        last_s = now if left else max(client.finish_s for client in side.clients)
+        return (round(last_s, 6), "finished", {"side": name})
 
     def _patience_s(self, side: Side) -> float:
         """Seconds without progress after which a side is taken to get no further: few where it is

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.backends import BACKENDS, TROUBLE
@@ -23,13 +24,17 @@ BUCKETS = 240
 class Side:
     """A network of hosts that one backend's nodes run on; clients begin when they are told to."""
 
-    def __init__(self, trial: Trial, folder: Path, group: asyncio.TaskGroup) -> None:
-        """`folder` is for the hosts' files; what the clients do runs in the `group`."""
+    def __init__(
+        self, trial: Trial, folder: Path, group: asyncio.TaskGroup, done: Callable[[], None]
+    ) -> None:
+        """`folder` is for the hosts' files; what the clients do runs in the `group`; `done` is
+        called when one of them has the file."""
         self.name = trial.backend
         self.scenario = trial.scenario
         self._trial = trial
         self._folder = folder
         self._group = group
+        self._done = done
         self._backend = BACKENDS[trial.backend](trial.scenario, self._on_piece)
         self.bucket_s = self.bound_s(trial.clients) / BUCKETS
         self.network = Network(
@@ -58,6 +63,7 @@ class Side:
             trouble=TROUBLE[self.name],
             group=self._group,
             start=start,
+            done=self._done,
         )
         self._hands = Interventions(self.scenario, original, start, self._begin)
 
