@@ -14,7 +14,7 @@ from html import escape
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-TITLE = "One server, or peers that are all alike"
+TITLE = "One file, two ways"
 STYLES = ("picture.css", "desk.css", "bar.css", "screens.css")
 DEMO = (
     '<div class="fsl-demo"></div>\n'

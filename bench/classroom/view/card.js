@@ -1,7 +1,7 @@
 // The details of one host: what it has, how fast it sends and takes, and whom it is connected with.
 
-import { build, write } from "./elements.js";
-import { QUIET, Sheet, rateText, timeText } from "./figures.js";
+import { build, mark, write } from "./elements.js";
+import { QUIET, Sheet, rateText, timeText, timesText } from "./figures.js";
 import { ABSENT, CUT, KILLED, SLOWED } from "./model.js";
 
 const EVERY = 200; // milliseconds between two updates: faster, nobody can read it
@@ -77,14 +77,14 @@ class PiecesGrid {
   }
 }
 
+// Its last part, `actions`, is for buttons; `closing` is one for its head.
 export class Card {
-  constructor(element, words) {
+  constructor(element, words, closing) {
     this.element = element;
-    this.said = words;
+    this.words = words;
     this.shown = null; // [model, side, host]
     this.drawnAt = -Infinity;
     this.timer = null;
-    element.classList.add("fsl-card");
     element.hidden = true;
     this.name = build("div", "fsl-card-name");
     this.address = build("div", "fsl-card-address");
@@ -94,20 +94,13 @@ export class Card {
     this.grid = build("canvas", "fsl-card-pieces");
     this.count = build("div", "fsl-card-count");
     this.list = build("ol", "fsl-card-connections");
-    this.list.tabIndex = 0;
+    this.body = build("div", "fsl-card-body", this.facts, this.grid, this.count, this.list);
+    this.body.tabIndex = 0; // it scrolls
+    mark(this.body, "role", "group");
     this.actions = build("div", "fsl-card-actions");
-    const head = build("div", "fsl-card-head", this.name, this.address, this.state);
-    element.append(head, this.facts, this.grid, this.count, this.list, this.actions);
+    const head = build("div", "fsl-card-head", this.name, this.address, closing, this.state);
+    element.append(head, this.body, this.actions);
     this.pieces = new PiecesGrid(this.grid);
-  }
-
-  get words() {
-    return this.said;
-  }
-
-  set words(words) {
-    this.said = words;
-    this.drawNow();
   }
 
   fact(key) {
@@ -136,10 +129,11 @@ export class Card {
     if (this.shown === null) return;
     const [model, sideIndex, hostIndex] = this.shown;
     const side = model.sides[sideIndex];
-    const host = side?.hosts[hostIndex];
-    if (host === undefined) return;
+    const host = side.hosts[hostIndex];
+    if (host === undefined || !model.told) return;
     this.element.style.setProperty("--fsl-side", side.colour);
     write(this.name, host.name);
+    mark(this.body, "aria-label", host.name);
     write(this.address, side.addresses[hostIndex]);
     write(this.state, this.stateText(host, hostIndex));
     this.drawFacts(host);
@@ -148,9 +142,9 @@ export class Card {
   }
 
   stateText(host, index) {
-    const at = { time: host.finish === null ? "" : timeText(host.finish) };
+    const at = { time: host.finish === null ? "" : timeText(host.finish, this.words) };
     return stateKeys(host, index === 0)
-      .map((key) => this.said(key, at))
+      .map((key) => this.words(key, at))
       .join(" · ");
   }
 
@@ -158,27 +152,27 @@ export class Card {
     const used = { rate: rateText((host.up / 1000) * (host.capacity ?? 0)) };
     const limit = host.capacity === null ? "" : rateText(host.capacity);
     const values = {
-      share: this.said("picture.card.pieces", {
+      share: this.words("picture.card.pieces", {
         percent: Math.floor(host.held / 10),
         count: host.pieces.reduce((sum, there) => sum + there, 0),
         pieces: host.pieces.length,
       }),
-      uplink: limit ? this.said("picture.card.of", { ...used, limit }) : used.rate,
+      uplink: limit ? this.words("picture.card.of", { ...used, limit }) : used.rate,
       down: rateText(host.down),
-      sent: `${(host.sent / 1000).toFixed(2)} × F`,
+      sent: `${timesText(host.sent / 1000)} × F`,
     };
     for (const { key, term, value } of this.rows) {
-      write(term, this.said(`picture.card.${key}`, {}));
+      write(term, this.words(`picture.card.${key}`));
       write(value, values[key]);
     }
   }
 
   drawConnections(side, index) {
     const tuples = fiveTuples(side, index);
-    write(this.count, this.said("picture.card.connections", { count: tuples.length }));
+    write(this.count, this.words("picture.card.connections", { count: tuples.length }));
     const lines = tuples.slice(0, MOST_LISTED);
     if (tuples.length > lines.length) {
-      lines.push([this.said("picture.card.more", { count: tuples.length - lines.length }), ""]);
+      lines.push([this.words("picture.card.more", { count: tuples.length - lines.length }), ""]);
     }
     while (this.list.children.length > lines.length) this.list.lastChild.remove();
     lines.forEach(([tuple, name], position) => {
@@ -195,6 +189,5 @@ export class Card {
   close() {
     clearTimeout(this.timer);
     this.pieces.close();
-    this.element.replaceChildren();
   }
 }

@@ -1,24 +1,30 @@
 // Both sides of a run on the same axes, over time: what the origin sends, and who has the file.
 
-import { Sheet, between, digitsText, rateText, rateUnit } from "./figures.js";
-import { timeText, tint } from "./figures.js";
+import { mark } from "./elements.js";
+import { QUIET, Sheet, between, digitsText, rateText, rateUnit } from "./figures.js";
+import { shade, timeText, timesText, tint } from "./figures.js";
+import { KILLED } from "./model.js";
 import { BOUND_DASH, TimePlot, roundTicks, timeReach } from "./plot.js";
 
 // Not by colour alone: the second side's curves are dashed.
 const SIDE_DASHES = [[], [11, 7]];
 
 // The rates of a side's origin: [[from, to, bytes per second], ...], buckets joined to stretches of
-// at least `least` seconds. What has only begun is left out: it would look like a fall.
-export function originRates(side, t, over, least) {
+// at least `least` seconds. What has only begun is left out: it would look like a fall. A quantum is
+// counted as it leaves and then takes its time: what `capacity` cannot carry is in the next stretch.
+export function originRates(side, t, over, least, capacity = null) {
   const join = Math.max(1, Math.ceil(least / side.bucket));
   const last = Math.max(Math.floor(t / side.bucket + 1e-9), over ? side.origin.length : 0);
   const rates = [];
+  let bytes = 0;
   for (let first = 0; first < last; first += join) {
     const end = Math.min(first + join, last);
     if (end - first < join / 2 && !over) break;
-    let bytes = 0;
     for (let bucket = first; bucket < end; bucket += 1) bytes += side.origin[bucket] ?? 0;
-    rates.push([first * side.bucket, end * side.bucket, bytes / ((end - first) * side.bucket)]);
+    const lasts = (end - first) * side.bucket;
+    const rate = Math.min(bytes / lasts, capacity ?? Infinity);
+    bytes -= rate * lasts;
+    rates.push([first * side.bucket, end * side.bucket, rate]);
   }
   return rates;
 }
@@ -29,35 +35,34 @@ function steadyStretch(scene, capacity) {
   return capacity ? (12 * 16384 * scene.size) / scene.moved / capacity : 0;
 }
 
-// What both charts are: a canvas that is drawn from the model, in a language.
+// What both charts are: a canvas that is drawn from the model, in a language, with a label.
 class TimeChart {
   constructor(canvas, words) {
-    canvas.classList.add("fsl-chart");
-    this.said = words;
+    this.canvas = canvas;
+    this.words = words;
     this.model = null;
-    this.sheet = new Sheet(canvas, () => this.redraw());
-  }
-
-  get words() {
-    return this.said;
-  }
-
-  set words(words) {
-    this.said = words;
-    this.redraw();
-  }
-
-  redraw() {
-    if (this.model !== null) this.draw(this.model);
+    this.sheet = new Sheet(canvas, () => {
+      if (this.model?.told) this.draw(this.model);
+    });
   }
 
   draw(model) {
     this.model = model;
-    if (model.scene === null) return;
+    mark(this.canvas, "aria-label", this.label(model));
     const context = this.sheet.open();
     if (context === null) return;
-    const labels = model.sides.map((side) => this.said(`picture.side.${side.name}`, {}));
+    const labels = model.sides.map((side) => this.words(`picture.side.${side.name}`));
     this.drawOn(context, model, labels);
+  }
+
+  // What the chart shows, and in the end what came of it, for those who do not see it.
+  label({ state, sides }) {
+    const told = state === "over" ? sides : [];
+    const came = told.map((side) => {
+      const name = this.words(`side.${side.name}`);
+      return this.words(`${this.name}.side`, { side: name, ...this.outcome(side) });
+    });
+    return [this.words(this.name), ...came].join(". ");
   }
 
   close() {
@@ -67,19 +72,29 @@ class TimeChart {
 
 // The origin's uplink over time: both sides' rates, and what the uplink can carry.
 export class UplinkChart extends TimeChart {
+  get name() {
+    return "chart.uplink";
+  }
+
+  outcome(side) {
+    return { copies: timesText(side.copies) };
+  }
+
   drawOn(context, model, labels) {
     const capacity = model.scene.hosts[0].up;
-    const least = Math.max(
-      (4 * timeReach(model)) / this.sheet.width,
-      steadyStretch(model.scene, capacity),
-    );
+    const reach = timeReach(model);
+    // A stop that is a fortieth of the chart is seen, however small the file.
+    const steady = Math.min(steadyStretch(model.scene, capacity), reach / 40);
+    const least = Math.max((4 * reach) / this.sheet.width, steady);
     const over = model.state === "over";
-    const rates = model.sides.map((side) => originRates(side, model.t, over, least));
+    const rates = model.sides.map((side) => originRates(side, model.t, over, least, capacity));
     const full = capacity ?? Math.max(...rates.flat().map(([, , rate]) => rate), 1);
-    const plot = new TimePlot(this.sheet, context, model, { top: 0, most: 1.12 * full, labels });
+    const { words } = this;
+    const look = { top: 0, most: 1.12 * full, labels, words };
+    const plot = new TimePlot(this.sheet, context, model, look);
     const [divisor, unit] = rateUnit(full);
-    const uplink = this.said("picture.capacity", { rate: rateText(full) });
-    plot.drawTitle(this.said("picture.uplink.title", {}), [unit], ["across", uplink]);
+    const uplink = words("picture.capacity", { rate: rateText(full) });
+    plot.drawTitle(words("picture.uplink.title"), ["", unit], ["across", uplink]);
     const ticks = roundTicks(full / divisor, 3);
     plot.drawLevels(ticks.map((tick) => [tick * divisor, digitsText(tick)]));
     const level = plot.y(full);
@@ -123,11 +138,23 @@ function fillUnder(plot, line, colour) {
 
 // Clients that have the file, over time, and the least time in which all of them could.
 export class CompletionsChart extends TimeChart {
+  get name() {
+    return "chart.completions";
+  }
+
+  outcome(side) {
+    const clients = side.hosts.length - 1;
+    const last = side.finishes.at(-1) ?? this.model.t;
+    return { done: side.finished, clients, time: timeText(last, this.words) };
+  }
+
   drawOn(context, model, labels) {
     const clients = model.clients;
-    const plot = new TimePlot(this.sheet, context, model, { top: 1.6, most: clients || 1, labels });
-    const bound = this.said("picture.bound", {});
-    plot.drawTitle(this.said("picture.completions.title", {}), ["upright", bound]);
+    const { words } = this;
+    const look = { top: 1.6, most: clients || 1, labels, words };
+    const plot = new TimePlot(this.sheet, context, model, look);
+    const bounds = ["picture.bound.all", "picture.bound"].map((key) => words(key, { clients }));
+    plot.drawTitle(words("picture.completions.title"), ["upright", ...bounds]);
     const ticks = roundTicks(clients || 1, 3, 1).filter((tick) => clients - tick > clients / 4);
     plot.drawLevels([...ticks, clients].map((tick) => [tick, digitsText(tick)]));
     this.drawBounds(plot, model.sides, labels);
@@ -142,32 +169,35 @@ export class CompletionsChart extends TimeChart {
     finishChart(plot, model, lines, labels);
   }
 
-  // Upright lines, named above them: the title says what they are.
+  // Upright lines, named above them: the title says what they are. They are for all clients, and
+  // fade when one of these is down.
   drawBounds(plot, sides, labels) {
     const { context, sheet, size } = plot;
     context.font = sheet.font(0.9 * size, "bold");
     context.textBaseline = "alphabetic";
     context.textAlign = "center";
-    const marks = sides.flatMap(({ bound, colour }, index) => {
+    const marks = sides.flatMap(({ bound, colour, hosts }, index) => {
       if (!Number.isFinite(bound)) return [];
-      const text = `${labels[index]} ${timeText(bound)}`;
+      const fewer = hosts.some((host, number) => number > 0 && host.flags & KILLED);
+      const inks = fewer ? [tint(colour, 0.4), QUIET] : [colour, shade(colour)];
+      const text = `${labels[index]} ${timeText(bound, this.words)}`;
       const half = context.measureText(text).width / 2;
-      return [{ text, colour, half, x: plot.x(bound), at: plot.x(bound) }];
+      return [{ text, inks, half, x: plot.x(bound), at: plot.x(bound) }];
     });
     marks.sort((one, other) => one.x - other.x);
     const [first, last] = [marks[0], marks.at(-1)];
-    for (const mark of marks) {
-      mark.at = between(mark.half + 2, mark.at, sheet.width - mark.half - 2);
+    for (const one of marks) {
+      one.at = between(one.half + 2, one.at, sheet.width - one.half - 2);
     }
     const overlap = marks.length > 1 ? first.at + first.half + size + last.half - last.at : 0;
     if (overlap > 0) {
       last.at = Math.min(last.at + overlap / 2, sheet.width - last.half - 2);
       first.at = Math.min(first.at, last.at - last.half - size - first.half);
     }
-    for (const { text, colour, x, at } of marks) {
+    for (const { text, inks, x, at } of marks) {
       const line = [[x, plot.top - 0.35 * size], [x, plot.bottom]];
-      plot.stroke(line, { colour, width: 2, dash: BOUND_DASH });
-      context.fillStyle = colour;
+      plot.stroke(line, { colour: inks[0], width: 2, dash: BOUND_DASH });
+      context.fillStyle = inks[1];
       context.fillText(text, at, plot.top - 0.6 * size);
     }
   }

@@ -187,3 +187,16 @@ export function keySamples(side) {
   samples.push(["picture.key.uplink", { ...plain, capacity: 1, up: 700 }]);
   return samples;
 }
+
+// From the middle of a sample of radius `r` to its word.
+export function besideKey(sample, r) {
+  return r + (sample.capacity || sample.rides ? barWidth(r) + 10 : 6);
+}
+
+// How wide the key is with all its words, in the context's font of that size.
+export function keyWidth(context, keys, words, size) {
+  const wide = keys.map(([key, sample]) => {
+    return 1.6 * size + besideKey(sample, 0.5 * size) + context.measureText(words(key)).width;
+  });
+  return wide.reduce((sum, one) => sum + one, 8 - 1.1 * size);
+}

@@ -79,7 +79,7 @@ export class Controls {
   buildSpeed() {
     this.slider = build("input", "fsl-slider");
     Object.assign(this.slider, { type: "range", min: 0, max: STOPS, step: 1 });
-    this.number = build("output", "fsl-speed-number");
+    this.number = build("span", "fsl-speed-number");
     // While it is dragged the number follows; the run is asked when it is let go.
     this.slider.addEventListener("input", () => {
       this.asked = speedAt(Number(this.slider.value), this.range);
@@ -113,17 +113,15 @@ export class Controls {
       list.append(button);
       return [name, button];
     });
-    return [build("div", "fsl-has-drawer", lessons, list), build("div", "fsl-has-drawer", settings, panel)];
+    const places = [[lessons, list], [settings, panel]];
+    return places.map((pair) => build("div", "fsl-has-drawer fsl-always", ...pair));
   }
 
   buildFaults() {
     const { labels, orders } = this;
-    this.server = labels.button("control.kill", "fsl-kill", () => orders.toggleHost(0));
-    return [
-      this.server,
-      labels.button("control.random", "", () => orders.random()),
-      labels.button("control.add", "", () => orders.add()),
-    ];
+    this.server = labels.button("control.kill", "fsl-kill fsl-always", () => orders.toggleHost(0));
+    this.adding = labels.button("control.add", "", () => orders.add());
+    return [this.server, labels.button("control.random", "", () => orders.random()), this.adding];
   }
 
   buildHost() {
@@ -139,16 +137,17 @@ export class Controls {
     this.range = scene.ranges.speed;
     this.form.takeScene(scene);
     if (this.applied) this.settings.open(false);
+    this.asked = null;
     this.applied = false;
   }
 
   draw(model) {
     const { words } = this.labels;
     const { scene, state } = model;
-    if (scene === null) return;
     const starts = { running: "control.pause", held: "control.resume" };
     write(this.starting, words(starts[state] ?? "control.start"));
     this.starting.disabled = this.stepping.disabled = state === "over";
+    this.adding.disabled = state === "ready";
     write(this.server, words(this.orders.isDown(0) ? "control.revive" : "control.kill"));
     this.drawSlider(model);
     this.drawHosts(scene);

@@ -7,28 +7,24 @@ export const QUIET = "#666666";
 export const RULE = "#E3E3E3";
 
 const RATE_UNITS = ["bit/s", "kbit/s", "Mbit/s", "Gbit/s", "Tbit/s"];
-const SIZE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
 
-// At most three significant digits, never an exponent, the same in every locale.
+// At most three significant digits, never an exponent, the same in every locale; a smaller share
+// than a thousandth is nothing.
 export function digitsText(value) {
   if (!Number.isFinite(value)) return "∞";
-  return String(Number(value.toPrecision(3)));
-}
-
-function inUnits(value, units, step) {
-  let unit = 0;
-  let number = value;
-  // Rounded first: 999.9 kbit/s is 1 Mbit/s.
-  while (Math.round(number) >= step && unit < units.length - 1) {
-    number /= step;
-    unit += 1;
-  }
-  return `${digitsText(number)} ${units[unit]}`;
+  return Math.abs(value) < 1e-3 ? "0" : String(Number(value.toPrecision(3)));
 }
 
 // Bytes per second as `12.3 Mbit/s`.
 export function rateText(rate) {
-  return inUnits(rate * 8, RATE_UNITS, 1000);
+  let unit = 0;
+  let number = rate * 8;
+  // Rounded first: 999.9 kbit/s is 1 Mbit/s.
+  while (Math.round(number) >= 1000 && unit < RATE_UNITS.length - 1) {
+    number /= 1000;
+    unit += 1;
+  }
+  return `${digitsText(number)} ${RATE_UNITS[unit]}`;
 }
 
 // What a chart divides bytes per second by, and the unit that this gives: [divisor, unit].
@@ -38,48 +34,62 @@ export function rateUnit(most) {
   return [1000 ** unit / 8, RATE_UNITS[unit]];
 }
 
-// Bytes as `64 KiB`.
-export function sizeText(bytes) {
-  return inUnits(bytes, SIZE_UNITS, 1024);
-}
-
-// Seconds as `0.34 s`, `2 min 48 s`, `3 h 12 min`.
-export function timeText(seconds) {
+// Seconds in words: `0.34 s`, `2 min 48 s`, `3 h 12 min`, `1분 11초`.
+export function timeText(seconds, words) {
+  const say = (count, unit) => words(`time.${unit}`, { count });
   if (!Number.isFinite(seconds)) return "∞";
-  if (seconds > 0 && seconds < 1e-4) return `${digitsText(seconds * 1e6)} µs`;
-  if (seconds > 0 && seconds < 0.1) return `${digitsText(seconds * 1e3)} ms`;
-  if (Number(seconds.toPrecision(3)) < 60) return `${digitsText(seconds)} s`;
-  if (Math.round(seconds) < 3600) return inTwo(seconds, 1, 60, "min", "s");
-  if (Math.round(seconds / 60) < 48 * 60) return inTwo(seconds, 60, 60, "h", "min");
-  if (seconds < 1000 * 86400) return inTwo(seconds, 3600, 24, "d", "h");
-  return `${digitsText(seconds / 31557600)} y`;
+  if (seconds > 0 && seconds < 1e-4) return say(digitsText(seconds * 1e6), "us");
+  if (seconds > 0 && seconds < 0.1) return say(digitsText(seconds * 1e3), "ms");
+  if (Number(seconds.toPrecision(3)) < 60) return say(digitsText(seconds), "s");
+  if (Math.round(seconds) < 3600) return inTwo(seconds, 1, 60, "min", "s", say);
+  if (Math.round(seconds / 60) < 48 * 60) return inTwo(seconds, 60, 60, "h", "min", say);
+  if (seconds < 1000 * 86400) return inTwo(seconds, 3600, 24, "d", "h", say);
+  return say(digitsText(seconds / 31557600), "y");
 }
 
-function inTwo(seconds, size, perLarge, large, small) {
+function inTwo(seconds, size, perLarge, large, small, say) {
   const count = Math.round(seconds / size);
   const rest = count % perLarge;
-  return `${Math.floor(count / perLarge)} ${large}${rest ? ` ${rest} ${small}` : ""}`;
+  return say(Math.floor(count / perLarge), large) + (rest ? ` ${say(rest, small)}` : "");
 }
 
-// Copies of the file: three digits that do not jump while they count, `1.08`, `19.7`, `120`.
+// The same for a clock that runs: its digits do not come and go.
+export function clockText(seconds, words) {
+  const say = (count, unit) => words(`time.${unit}`, { count });
+  if (seconds < 1 || Math.round(seconds) >= 3600) return timeText(seconds, words);
+  if (Number(seconds.toPrecision(3)) < 60) return say(seconds.toPrecision(3), "s");
+  const whole = Math.round(seconds);
+  return `${say(Math.floor(whole / 60), "min")} ${say(whole % 60, "s")}`;
+}
+
+// Copies of the file: three digits that do not jump while they count, `1.08`, `19.7`, `120`. The
+// rest is cut off: `1.00` is said of nothing less than the whole file.
 export function timesText(copies) {
   if (copies <= 0) return "0";
-  if (copies < 9.995) return copies.toFixed(2);
-  return copies < 99.95 ? copies.toFixed(1) : String(Math.round(copies));
+  const digits = copies < 10 ? 2 : copies < 100 ? 1 : 0;
+  return (Math.floor(copies * 10 ** digits + 1e-6) / 10 ** digits).toFixed(digits);
 }
 
 // A colour as strong as `share` (0 white, 1 full) on white: it stays opaque, so that areas drawn
 // over each other do not mix into a third colour.
 export function tint(colour, share) {
-  const parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-  return `rgb(${parts.map((part) => Math.round(255 - share * (255 - part))).join(",")})`;
+  return `rgb(${channels(colour).map((part) => Math.round(255 - share * (255 - part))).join(",")})`;
+}
+
+// A colour dark enough for small text on white, and for white text on it (WCAG 2.2: 4.5 to 1).
+export function shade(colour) {
+  return `rgb(${channels(colour).map((part) => Math.round(0.84 * part)).join(",")})`;
+}
+
+function channels(colour) {
+  return [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
 }
 
 export function between(least, value, most) {
   return Math.max(least, Math.min(most, value));
 }
 
-// A canvas with as many dots as the screen has, which asks to be drawn again when its size changes.
+// A canvas with as many dots as the screen has, which is drawn again when its size changes.
 export class Sheet {
   constructor(canvas, redraw) {
     this.canvas = canvas;
@@ -108,7 +118,6 @@ export class Sheet {
 
   // An empty sheet to draw on in CSS pixels; null while it has no size.
   open() {
-    this.measure();
     if (this.width === 0 || this.height === 0) return null;
     const ratio = globalThis.devicePixelRatio || 1;
     const [width, height] = [Math.round(this.width * ratio), Math.round(this.height * ratio)];
@@ -131,10 +140,10 @@ export class Sheet {
   }
 }
 
-// Text with a white edge, readable on whatever it stands.
-export function haloText(context, text, x, y, colour, edge = 5) {
+// Text with an edge, white unless told, readable on whatever it stands.
+export function haloText(context, text, x, y, colour, edge = 5, ground = "#FFFFFF") {
   context.lineWidth = edge;
-  context.strokeStyle = "#FFFFFF";
+  context.strokeStyle = ground;
   context.strokeText(text, x, y);
   context.fillStyle = colour;
   context.fillText(text, x, y);
@@ -147,17 +156,7 @@ export class BigNumbers {
     this.element.classList.add("fsl-figures");
     this.finished = this.figure();
     this.sent = this.figure();
-    this.drawn = null;
-    this.said = words;
-  }
-
-  get words() {
-    return this.said;
-  }
-
-  set words(words) {
-    this.said = words;
-    if (this.drawn !== null) this.draw(...this.drawn);
+    this.words = words;
   }
 
   figure() {
@@ -171,19 +170,14 @@ export class BigNumbers {
   }
 
   draw(side, scene) {
-    this.drawn = [side, scene];
     const [finished, clients] = [side.finished, scene.hosts.length - 1];
     this.element.style.setProperty("--fsl-side", side.colour);
     write(this.finished.number, String(finished));
     write(this.finished.unit, ` / ${clients}`);
-    write(this.finished.caption, this.said("picture.finished", {}));
+    write(this.finished.caption, this.words("picture.finished"));
     this.finished.figure.classList.toggle("fsl-figure-all", clients > 0 && finished === clients);
     write(this.sent.number, timesText(side.copies));
     write(this.sent.unit, " × F");
-    write(this.sent.caption, this.said(`picture.sent.${side.name}`, {}));
-  }
-
-  close() {
-    this.element.replaceChildren();
+    write(this.sent.caption, this.words(`picture.sent.${side.name}`));
   }
 }

@@ -1,5 +1,6 @@
 // The form with a run's settings; what is wrong is told at its field, and nothing typed is lost.
 import { Labels, build, mark, write } from "./elements.js";
+import { sameRun } from "./model.js";
 
 const NUMBERS = ["clients", "riders", "seed"];
 export const FIELDS = ["clients", "file_size", "origin_up", "peer_up", "latency", "riders", "seed"];
@@ -15,7 +16,7 @@ export class SettingsForm {
   // Apply(settings) begins a run with them.
   constructor(element, words, apply) {
     this.labels = new Labels(words);
-    this.run = null;
+    this.scene = null;
     this.inputs = {};
     this.hints = {};
     this.refusals = {};
@@ -64,8 +65,8 @@ export class SettingsForm {
 
   // A new run has settings of its own; within a run what was typed stays.
   takeScene(scene) {
-    const anew = scene.run !== this.run;
-    this.run = scene.run;
+    const anew = !sameRun(scene, this.scene);
+    this.scene = scene;
     this.ranges = scene.ranges;
     for (const field of FIELDS) {
       const input = this.inputs[field];
@@ -92,7 +93,8 @@ export class SettingsForm {
     const error = this.refusals[field] ?? null;
     const [least, most] = this.ranges[field] ?? ["", ""];
     const hint = this.hints[field];
-    write(hint, error ? refusalText(error, words) : words("form.range", { least, most }));
+    const highest = field === "riders" ? words("form.riders") : most;
+    write(hint, error ? refusalText(error, words) : words("form.range", { least, most: highest }));
     hint.classList.toggle("fsl-wrong", error !== null);
     mark(this.inputs[field], "aria-invalid", error ? "true" : null);
     mark(hint, "role", error ? "alert" : null);

@@ -1,5 +1,6 @@
 // The guided mode on the page: scene and question, the prediction, the answer that the run gave.
 import { build, mark, press, write } from "./elements.js";
+import { timeText } from "./figures.js";
 import { ANSWERS, LESSONS, findings, lessonPhase, lessonValues } from "./lessons.js";
 
 export class Guide {
@@ -10,7 +11,7 @@ export class Guide {
     this.orders = orders;
     this.replay = replay;
     this.choice = null; // the prediction: an answer's number
-    this.asked = null; // the lesson and run that it is for
+    this.asked = null; // the lesson, run and settings that it is for
     this.phase = null;
     this.drawn = "";
     this.changed = () => {}; // called when a prediction was made
@@ -28,7 +29,8 @@ export class Guide {
   draw(model) {
     this.phase = lessonPhase(model, this.replay?.waiting);
     const { scene } = model;
-    const asked = scene && `${scene.lesson} ${scene.run}`;
+    // A demo that was started anew counts its runs from 1 again.
+    const asked = scene && JSON.stringify([scene.lesson, scene.run, scene.settings]);
     if (asked !== this.asked) [this.asked, this.choice] = [asked, null];
     const look = `${asked} ${scene?.hosts.length} ${this.phase} ${this.choice} ${this.orders.allowed}`;
     if (look === this.drawn) return;
@@ -87,7 +89,7 @@ export class Guide {
 
   running() {
     if (!this.orders.allowed && !this.replay) {
-      return build("p", "fsl-guide-note", this.words("lesson.wait"));
+      return build("p", "", this.words("lesson.wait"));
     }
     const key = this.replay ? "lesson.play" : "lesson.run";
     return this.button(key, "fsl-main-button", () => this.orders.start());
@@ -103,10 +105,11 @@ export class Guide {
   }
 
   tell(model) {
-    const { figures, values, supported, why } = findings(model);
+    const { figures, values, times, supported, why } = findings(model);
+    for (const [name, seconds] of Object.entries(times)) values[name] = timeText(seconds, this.words);
     const text = build("div", "fsl-guide-text", this.title(model));
     text.append(build("p", "fsl-guide-figures", this.words(figures, values)));
-    text.append(build("p", "fsl-guide-why", this.words(why, values)));
+    text.append(build("p", "", this.words(why, values)));
     if (this.choice !== null) text.append(this.verdict(model, supported));
     return [text, this.onward(model)];
   }

@@ -1,16 +1,17 @@
 // The hosts of one side on a canvas: circles that fill as the file arrives, links that light up.
 
-import { arrangeHosts, barWidth } from "./arrange.js";
-import { HostGroup, keySamples } from "./circles.js";
+import { arrangeHosts } from "./arrange.js";
+import { HostGroup, besideKey, keySamples, keyWidth } from "./circles.js";
 import { ABSENT, KILLED } from "./model.js";
-import { INK, QUIET, RULE, Sheet, between, haloText, tint } from "./figures.js";
+import { INK, QUIET, RULE, Sheet, between, haloText, shade, tint } from "./figures.js";
 
 const MOST_IDLE = 250; // more idle connections than that are a grey cloud
+const LEAST_TEXT = 11; // pixels
 
 export class HostsPicture {
   constructor(canvas, words) {
     canvas.classList.add("fsl-hosts");
-    this.said = words;
+    this.words = words;
     this.selected = -1;
     this.hovered = -1;
     this.drawn = null;
@@ -21,20 +22,9 @@ export class HostsPicture {
     this.phase = 0; // pixels that the arrows have come
     this.drawnAt = 0; // milliseconds
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
-    this.sheet = new Sheet(canvas, () => this.redraw());
-  }
-
-  get words() {
-    return this.said;
-  }
-
-  set words(words) {
-    this.said = words;
-    this.redraw();
-  }
-
-  redraw() {
-    if (this.drawn !== null) this.draw(...this.drawn);
+    this.sheet = new Sheet(canvas, () => {
+      if (this.drawn !== null) this.draw(...this.drawn);
+    });
   }
 
   close() {
@@ -72,7 +62,8 @@ export class HostsPicture {
     return { x: this.spot.x[index], y: this.spot.y[index], r: this.spot.r[index] };
   }
 
-  // Draw a side. Options: selected, hovered (host indices or -1); moving: whether time goes on.
+  // Draw a side. Options: selected, hovered (host indices or -1); moving: whether time goes on;
+  // named: whether the hovered host has its name beside it.
   draw(side, scene, options = {}) {
     this.drawn = [side, scene, options];
     this.selected = options.selected ?? this.selected;
@@ -111,6 +102,7 @@ export class HostsPicture {
         links: levels.map((share) => tint(side.colour, 0.15 + 0.6 * share)),
         arrows: levels.map((share) => tint(side.colour, 0.5 + 0.5 * share)),
         part: tint(side.colour, 0.42),
+        edge: shade(side.colour),
       };
     }
   }
@@ -209,17 +201,20 @@ export class HostsPicture {
     context.textBaseline = "middle";
     side.hosts.forEach((host, index) => {
       const size = index > 0 ? Math.min(0.85 * r[index], this.sheet.text) : this.sheet.text;
-      if (size < 11) return;
+      if (size < LEAST_TEXT) return;
       const origin = server ? "picture.server" : "picture.origin";
-      const name = index > 0 ? String(index) : this.said(origin, {});
+      const name = index > 0 ? String(index) : this.words(origin);
       context.font = this.sheet.font(size, "bold");
-      // A long word goes into the origin's shape at a smaller size.
+      // A long word goes into the origin's shape at a smaller size, as far as it can be read.
       const shrink = (1.75 * r[index]) / context.measureText(name).width;
-      if (shrink < 1) context.font = this.sheet.font(Math.floor(size * shrink), "bold");
-      if (host.flags & KILLED) haloText(context, name, x[index], y[index] + 1, INK, 7);
+      const fitting = Math.max(LEAST_TEXT, Math.floor(size * shrink));
+      if (shrink < 1) context.font = this.sheet.font(fitting, "bold");
+      const at = [x[index], y[index] + 1];
+      if (host.flags & KILLED) haloText(context, name, ...at, INK, 7);
+      else if (host.held >= 1000) haloText(context, name, ...at, "#FFFFFF", 3, this.shades.edge);
       else {
-        context.fillStyle = host.flags & ABSENT ? QUIET : host.held >= 1000 ? "#FFFFFF" : INK;
-        context.fillText(name, x[index], y[index] + 1);
+        context.fillStyle = host.flags & ABSENT ? QUIET : INK;
+        context.fillText(name, ...at);
       }
     });
   }
@@ -231,7 +226,8 @@ export class HostsPicture {
     if (this.selected >= 0) ring(this.selected, 4);
     if (this.hovered < 0 || this.hovered >= side.hosts.length) return;
     if (this.hovered !== this.selected) ring(this.hovered, 2);
-    this.drawTag(context, side.hosts[this.hovered], this.hovered);
+    const { named = true } = this.drawn[2];
+    if (named) this.drawTag(context, side.hosts[this.hovered], this.hovered);
   }
 
   // The name of the host under the pointer, with its share of the file.
@@ -257,22 +253,31 @@ export class HostsPicture {
     context.fillText(name, at, middle + 1);
   }
 
+  // Set the font of the key, a little smaller where all would not fit; returns its size.
+  keySize(context, keys, size) {
+    context.font = this.sheet.font(size);
+    const fitting = (size * this.sheet.width) / keyWidth(context, keys, this.words, size) - 0.5;
+    const used = Math.max(LEAST_TEXT, Math.floor(Math.min(size, fitting)));
+    context.font = this.sheet.font(used);
+    return used;
+  }
+
   // What the marks mean, as many as fit in a line below, drawn as the hosts are.
   drawKey(context, side, look) {
     const { width, height, text } = this.sheet;
-    const size = Math.max(14, 0.9 * text);
+    const keys = keySamples(side);
+    const size = this.keySize(context, keys, Math.max(14, 0.9 * text));
     const spot = { x: [], y: [], r: [] };
     const samples = [];
-    context.font = this.sheet.font(size);
     context.textAlign = "left";
     context.textBaseline = "middle";
     context.fillStyle = QUIET;
     const r = 0.5 * size;
     let left = 8 + r;
-    for (const [key, sample] of keySamples(side)) {
-      const word = this.said(key, {});
+    for (const [key, sample] of keys) {
+      const word = this.words(key);
       const wide = context.measureText(word).width;
-      const beside = r + (sample.capacity || sample.rides ? barWidth(r) + 10 : 6);
+      const beside = besideKey(sample, r);
       if (left + beside + wide > width) continue;
       context.fillText(word, left + beside, height - size);
       samples.push(sample);

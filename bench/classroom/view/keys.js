@@ -25,6 +25,10 @@ const KEY_LIST = [
   ["?", "help"],
 ];
 
+// What does nothing in a recording, and what is called otherwise there.
+const LIVE_ONLY = ["server", "random", "add", "toggle", "cut", "slow", "restore", "lesson", "free"];
+const IN_RECORDING = { reset: "replay.back" };
+
 // The key that was meant, in lower case: with a Korean keyboard S gives ㄴ, so its place counts there.
 export function keyOf(event) {
   if (/^[ -~]$/.test(event.key)) return event.key.toLowerCase();
@@ -78,9 +82,9 @@ export class Keys {
 
   onPanel(key) {
     const side = this.stage.focusedSide;
-    if (side < 0) return false;
-    const { selected } = this.stage;
-    const hosts = this.stage.count;
+    const { selected, scene } = this.stage;
+    if (side < 0 || scene === null) return false;
+    const hosts = scene.hosts.length;
     if (key in ARROWS) this.stage.move(side, ...ARROWS[key]);
     else if (key === "Enter" && selected >= 0) this.orders.toggleHost(selected);
     else if (key === "PageDown") this.stage.moveBy(side, 1, hosts);
@@ -103,20 +107,22 @@ export class Keys {
 
 // The dialog that lists the keys and what the mouse does.
 export class Help {
-  constructor(element, words) {
+  constructor(element, words, recorded) {
     this.labels = new Labels(words);
     const { labels } = this;
     const list = build("dl", "fsl-keys");
     for (const [key, name] of KEY_LIST) {
+      if (recorded && LIVE_ONLY.includes(name)) continue;
+      const said = (recorded && IN_RECORDING[name]) || `key.${name}`;
       const keys = key.split(" ").filter((one) => one !== "–");
       const shown = key.includes("–") ? [build("kbd", "", key)] : keys.map((one) => build("kbd", "", one));
-      list.append(build("dt", "", ...shown), labels.put(build("dd", ""), `key.${name}`));
+      list.append(build("dt", "", ...shown), labels.put(build("dd", ""), said));
     }
     this.dialog = build(
       "dialog",
       "fsl-dialog",
       labels.put(build("h2", ""), "help.title"),
-      labels.put(build("p", ""), "help.mouse"),
+      labels.put(build("p", ""), recorded ? "help.mouse.recorded" : "help.mouse"),
       list,
       labels.button("help.close", "fsl-main-button", () => this.dialog.close()),
     );

@@ -20,9 +20,9 @@ export function eventText([, key, values], scene, words) {
   }
   if ("side" in values) {
     const name = scene.sides[values.side]?.name ?? values.side;
-    told.side = words(`side.${name}`);
+    told.side = words(`log.side.${name}`);
   }
-  if ("t" in values) told.t = timeText(values.t);
+  if ("t" in values) told.t = timeText(values.t, words);
   if ("speed" in values) told.speed = digitsText(values.speed);
   return words(`log.${key}`, told);
 }
@@ -51,7 +51,6 @@ export class Log {
   }
 
   draw(model) {
-    if (model.scene === null) return;
     const anew = this.events !== model.events;
     if (anew) this.clear(model.events);
     const fresh = model.events.slice(this.shown);
@@ -76,7 +75,7 @@ export class Log {
     const line = build(
       "li",
       "fsl-line",
-      build("span", "fsl-line-time", timeText(t)),
+      build("span", "fsl-line-time", timeText(t, this.labels.words)),
       build("span", "fsl-line-text", eventText(event, scene, this.labels.words)),
     );
     line.dataset.key = key;
@@ -86,7 +85,9 @@ export class Log {
 
 // One line over the page for what could not be done, and a hidden one that is read out.
 export class Notices {
-  constructor(element) {
+  constructor(element, words) {
+    this.told = words;
+    this.say = null; // words => the text that is shown
     this.shown = build("div", "fsl-notice");
     this.shown.hidden = true;
     this.shown.addEventListener("click", () => this.hide());
@@ -97,9 +98,17 @@ export class Notices {
     this.timer = null;
   }
 
-  // Show a text for a while, and read it out.
-  show(text) {
+  // What is shown is said in the new language; it is not read out again.
+  set words(words) {
+    this.told = words;
+    if (!this.shown.hidden) write(this.shown, this.say(words));
+  }
+
+  // Show a text for a while, and read it out. Say(words) gives it in a language.
+  show(say) {
     clearTimeout(this.timer);
+    this.say = say;
+    const text = say(this.told);
     write(this.shown, text);
     this.shown.hidden = false;
     this.speak(text);
@@ -111,8 +120,9 @@ export class Notices {
     this.shown.hidden = true;
   }
 
+  // A text of its own each time: the same words again are read out again.
   speak(text) {
-    write(this.spoken, text);
+    this.spoken.replaceChildren(text);
   }
 
   close() {

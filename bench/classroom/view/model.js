@@ -5,6 +5,13 @@ export const CUT = 2;
 export const SLOWED = 4;
 export const ABSENT = 8;
 
+// Whether two scenes are of one run, in which hosts were added, say. A demo that was started anew
+// counts its runs from 1 again.
+export function sameRun(one, other) {
+  const [here, there] = [one, other].map((scene) => JSON.stringify([scene?.run, scene?.settings]));
+  return here === there;
+}
+
 export class Model {
   constructor() {
     this.scene = null;
@@ -15,6 +22,7 @@ export class Model {
   forget() {
     this.t = 0;
     this.state = "ready";
+    this.told = false; // a frame has come: before, hosts seem to have nothing
     this.speed = 1;
     this.pace = null;
     this.sides = [];
@@ -39,6 +47,7 @@ export class Model {
 
   takeFrame(frame) {
     if (this.scene === null) return;
+    this.told = true;
     this.t = frame.t;
     this.state = frame.state;
     this.speed = frame.speed;
@@ -96,17 +105,13 @@ class Side {
     return this.hosts[0].sent / 1000;
   }
 
-  // The connections that a host is at an end of: [{protocol, port, far, farPort, called}].
+  // The connections that a host is at an end of: [{protocol, port, far, farPort}].
   connectionsOf(index) {
     const found = [];
     for (const [, i, port, j, farPort] of this.connections.values()) {
-      if (j < 0 && i === index) {
-        found.push({ protocol: "UDP", port, far: -1, farPort: 0, called: false });
-      } else if (i === index) {
-        found.push({ protocol: "TCP", port, far: j, farPort, called: true });
-      } else if (j === index) {
-        found.push({ protocol: "TCP", port: farPort, far: i, farPort: port, called: false });
-      }
+      const protocol = j < 0 ? "UDP" : "TCP";
+      if (i === index) found.push({ protocol, port, far: j, farPort });
+      else if (j === index) found.push({ protocol, port: farPort, far: i, farPort: port });
     }
     return found;
   }

@@ -18,7 +18,7 @@ export class LiveOrders {
   constructor(model, send, refused) {
     this.model = model;
     this.send = send;
-    this.refused = refused; // called where this page may not control
+    this.refused = refused; // called with the reason where it cannot be done
   }
 
   get allowed() {
@@ -52,7 +52,8 @@ export class LiveOrders {
   }
 
   faster(way) {
-    this.speed(nextSpeed(this.model.speed, way));
+    const speed = nextSpeed(this.model.speed, way);
+    if (speed !== this.model.speed) this.speed(speed);
   }
 
   apply(settings) {
@@ -64,7 +65,8 @@ export class LiveOrders {
   }
 
   add() {
-    this.ask({ do: "add", count: ADDED });
+    if (this.allowed && this.model.state === "ready") this.refused("early");
+    else this.ask({ do: "add", count: ADDED });
   }
 
   lesson(number) {

@@ -1,11 +1,11 @@
 // The frame that both charts share: a time axis with round ticks, levels, marks, names of curves.
 
-import { INK, QUIET, RULE, between, digitsText, haloText, timeText } from "./figures.js";
+import { INK, QUIET, RULE, between, digitsText, haloText, shade, timeText } from "./figures.js";
 
 export const BOUND_DASH = [3, 4]; // of lines that nothing can be beyond
 // What time axes count in, and the steps that are round in it: [unit, seconds, steps].
 const TIME_UNITS = [
-  ["µs", 1e-6, [1, 2, 5]],
+  ["us", 1e-6, [1, 2, 5]],
   ["ms", 1e-3, [1, 2, 5]],
   ["s", 1, [1, 2, 5, 10, 15, 30, 60]],
   ["min", 60, [1, 2, 5, 10, 15, 30, 60]],
@@ -33,7 +33,7 @@ export function roundTicks(reach, most, least = 0) {
 }
 
 // Ticks of a time axis: [[seconds, text], ...], the unit beside the last.
-export function timeTicks(reach, most) {
+export function timeTicks(reach, most, words) {
   const unit = TIME_UNITS.findLast(([, size]) => reach >= 2 * size) ?? TIME_UNITS[0];
   const [name, size, steps] = unit;
   const round = steps.find((step) => step * size * most >= reach);
@@ -42,21 +42,25 @@ export function timeTicks(reach, most) {
     : roundTicks(reach / size, most);
   return values.map((value, index) => {
     const text = digitsText(value);
-    return [value * size, index === values.length - 1 ? `${text} ${name}` : text];
+    const last = index === values.length - 1;
+    return [value * size, last ? words(`time.${name}`, { count: text }) : text];
   });
 }
 
 // A chart's frame: it knows where a time and a value are on the sheet, and draws all but curves.
 export class TimePlot {
-  constructor(sheet, context, model, { top, most, labels }) {
+  constructor(sheet, context, model, { top, most, labels, words }) {
     this.sheet = sheet;
     this.context = context;
+    this.words = words;
     this.size = sheet.text;
     context.font = sheet.font(this.size, "bold");
     const widest = Math.max(...labels.map((label) => context.measureText(label).width));
     this.left = 2.6 * this.size;
     this.right = sheet.width - widest - 14;
     this.top = (2.1 + top) * this.size;
+    // Curves' names keep clear of what stands above the plot.
+    this.highest = this.top + (top > 0 ? 0.6 * this.size : 0);
     this.bottom = sheet.height - 1.9 * this.size;
     this.reach = timeReach(model);
     this.most = most;
@@ -70,8 +74,8 @@ export class TimePlot {
     return this.bottom - ((this.bottom - this.top) * Math.min(value, this.most)) / this.most;
   }
 
-  // A bold title and notes as far as they fit: [text], or ["across" or "upright", text] with a dash
-  // of that kind before the words that explain it.
+  // A bold title and notes as far as they fit: [kind, text, shorter text ...]. Before the words there
+  // is the dash that they explain, "across" or "upright", or "" for none.
   drawTitle(title, ...notes) {
     const { context, sheet, size } = this;
     const base = 1.1 * size;
@@ -83,16 +87,16 @@ export class TimePlot {
     let x = 2 + context.measureText(title).width + 0.8 * size;
     context.font = sheet.font(0.9 * size);
     context.fillStyle = QUIET;
-    for (const note of notes) {
-      const text = note.at(-1);
-      const wide = { across: 2 * size, upright: 0.5 * size }[note[0]] ?? 0;
-      const whole = wide + context.measureText(text).width;
-      if (x + whole > sheet.width) continue;
+    for (const [kind, ...texts] of notes) {
+      const wide = { across: 2 * size, upright: 0.5 * size }[kind] ?? 0;
+      const room = sheet.width - x - wide;
+      const text = texts.find((one) => context.measureText(one).width <= room);
+      if (text === undefined) continue;
       const middle = 0.75 * size;
-      if (note[0] === "across") this.dash([[x, middle], [x + wide - 0.4 * size, middle]]);
-      if (note[0] === "upright") this.dash([[x, 0.2 * size], [x, 1.3 * size]]);
+      if (kind === "across") this.dash([[x, middle], [x + wide - 0.4 * size, middle]]);
+      if (kind === "upright") this.dash([[x, 0.2 * size], [x, 1.3 * size]]);
       context.fillText(text, x + wide, base);
-      x += whole + size;
+      x += wide + context.measureText(text).width + size;
     }
   }
 
@@ -124,12 +128,12 @@ export class TimePlot {
     context.textAlign = "center";
     context.textBaseline = "alphabetic";
     const base = this.bottom + 1.25 * size;
-    const now = timeText(t);
+    const now = timeText(t, this.words);
     const half = 0.62 * context.measureText(now).width + 0.4 * size;
     const at = between(this.left - 0.5 * this.size + half, this.x(t), sheet.width - half);
     const most = Math.max(2, Math.floor((this.right - this.left) / (4.2 * size)));
     context.fillStyle = QUIET;
-    for (const [value, text] of timeTicks(this.reach, most)) {
+    for (const [value, text] of timeTicks(this.reach, most, this.words)) {
       const room = half + context.measureText(text).width / 2;
       if (t > 0 && Math.abs(this.x(value) - at) < room) continue;
       context.fillText(text, this.x(value), base);
@@ -195,7 +199,7 @@ export class TimePlot {
     const { context, sheet, size } = this;
     const gap = 1.1 * size;
     const sorted = [...ends].sort((one, other) => one.y - other.y);
-    const heights = sorted.map(({ y }) => between(this.top, y, this.bottom - 0.4 * size));
+    const heights = sorted.map(({ y }) => between(this.highest, y, this.bottom - 0.4 * size));
     for (let index = 1; index < sorted.length; index += 1) {
       heights[index] = Math.max(heights[index], heights[index - 1] + gap);
     }
@@ -209,7 +213,7 @@ export class TimePlot {
       else context.arc(x, y, 5.5, 0, 2 * Math.PI);
       context.fillStyle = colour;
       context.fill();
-      haloText(context, text, x + 10, heights[index] - beyond, colour);
+      haloText(context, text, x + 10, heights[index] - beyond, shade(colour));
     });
   }
 }

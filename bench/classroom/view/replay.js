@@ -156,8 +156,12 @@ export class PlayerBar {
     this.playButton = press("fsl-main-button", () => orders.toggle());
     this.scrub = build("input", "fsl-scrub");
     Object.assign(this.scrub, { type: "range", min: 0, max: 1000, step: 1, value: 0 });
+    this.aiming = null; // where a drag has come to is sought once an animation frame
     this.scrub.addEventListener("input", () => {
-      player.seek((this.scrub.value / 1000) * player.length);
+      this.aiming ??= requestAnimationFrame(() => {
+        this.aiming = null;
+        player.seek((this.scrub.value / 1000) * player.length);
+      });
     });
     this.labels.put(this.scrub, "replay.scrub", "aria-label");
     this.time = build("span", "fsl-scrub-time");
@@ -184,10 +188,10 @@ export class PlayerBar {
     const words = this.labels.words;
     write(this.playButton, words(player.playing ? "control.pause" : "replay.play"));
     const place = player.length ? Math.round((1000 * player.clock) / player.length) : 1000;
-    if (Number(this.scrub.value) !== place) this.scrub.value = place;
+    if (this.aiming === null && Number(this.scrub.value) !== place) this.scrub.value = place;
     const time = words("replay.time", {
-      t: timeText(player.t),
-      end: timeText(player.end),
+      t: timeText(player.t, words),
+      end: timeText(player.end, words),
     });
     write(this.time, time);
     mark(this.scrub, "aria-valuetext", time);

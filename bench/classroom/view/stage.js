@@ -1,7 +1,8 @@
 // The two panels with their hosts: what is pointed at, selected and held, and the card beside it.
 import { Labels, build, mark, write } from "./elements.js";
-import { ABSENT, CUT, KILLED, SLOWED } from "./model.js";
-import { BigNumbers } from "./figures.js";
+import { ABSENT, CUT, KILLED, SLOWED, sameRun } from "./model.js";
+import { barWidth } from "./arrange.js";
+import { BigNumbers, between } from "./figures.js";
 import { HostsPicture } from "./hosts.js";
 import { Card } from "./card.js";
 import { HostButtons } from "./controls.js";
@@ -10,6 +11,8 @@ import { HostButtons } from "./controls.js";
 const CARD_COMES = 200;
 // CSS pixels between the card and its panel's edge.
 const CARD_GAP = 8;
+// Milliseconds before a panel tells its figures again: a reader says all of the label each time.
+const TELLS_AGAIN = 5000;
 const STATES = [[ABSENT, "absent"], [KILLED, "killed"], [CUT, "cut"], [SLOWED, "slowed"]];
 
 export class Stage {
@@ -22,27 +25,27 @@ export class Stage {
     this.rested = false; // the pointer has rested there
     this.held = null; // {side, host} whose card stays
     this.keyed = null; // the side where the keyboard moves the selected host
-    this.run = null;
-    this.count = 0; // hosts
-    this.pointer = "mouse";
+    this.scene = null;
     this.timer = null;
+    this.told = ""; // what the panels' labels told last of what was done
+    this.toldAt = 0; // milliseconds
+    this.telling = null; // a timer, until they tell their figures again
     this.changed = () => {};
     this.panels = ["central", "p2p"].map((name, side) => this.buildPanel(name, side));
     this.buildCard();
   }
 
   set words(words) {
-    this.labels.words = words;
+    this.labels.words = this.card.words = this.buttons.words = words;
     for (const { picture, numbers } of this.panels) picture.words = numbers.words = words;
-    this.card.words = words;
-    this.buttons.words = words;
+    this.card.drawNow();
+    this.told = "";
   }
 
   // Another run is another matter: no card of the one before stays.
   takeScene(scene) {
-    if (scene.run !== this.run) this.held = null;
-    this.run = scene.run;
-    this.count = scene.hosts.length;
+    if (!sameRun(scene, this.scene)) this.held = null;
+    this.scene = scene;
   }
 
   buildPanel(name, side) {
@@ -63,37 +66,30 @@ export class Stage {
 
   buildCard() {
     this.box = build("div", "fsl-card-box");
-    this.box.hidden = true;
-    const inside = build("div", "");
-    const close = this.labels.button("card.close", "fsl-quiet fsl-card-close", () => this.release());
-    this.box.append(inside, close);
     this.element.append(this.box);
-    this.card = new Card(inside, this.labels.words);
+    this.closing = this.labels.button("card.close", "fsl-quiet fsl-card-close", () => this.release());
+    this.card = new Card(this.box, this.labels.words, this.closing);
     const whose = () => this.held?.host ?? -1;
     this.buttons = new HostButtons(this.card.actions, this.labels.words, this.orders, whose);
   }
 
   listen(canvas, side) {
     const hostAt = (event) => this.panels[side].picture.at(event.offsetX, event.offsetY);
-    canvas.addEventListener("pointerdown", (event) => {
-      this.pointer = event.pointerType;
-      this.keyed = null;
-    });
+    canvas.addEventListener("pointerdown", () => (this.keyed = null));
     canvas.addEventListener("pointermove", (event) => {
       if (event.pointerType === "mouse") this.point(side, hostAt(event));
     });
     canvas.addEventListener("pointerleave", () => this.leave());
-    canvas.addEventListener("click", (event) => this.press(side, hostAt(event)));
+    canvas.addEventListener("click", (event) => this.press(side, hostAt(event), event.pointerType));
     canvas.addEventListener("contextmenu", (event) => {
-      const host = hostAt(event);
+      const host = this.keyed === side ? this.selected : hostAt(event);
       if (host < 0) return;
       event.preventDefault();
       this.hold(side, host);
     });
     canvas.addEventListener("focus", () => {
       if (!canvas.matches(":focus-visible")) return;
-      this.keyed = side;
-      if (this.selected < 0) this.selected = 0;
+      this.keyed = side; // an arrow key selects, nothing does before
       this.changed();
     });
     canvas.addEventListener("blur", () => {
@@ -121,10 +117,10 @@ export class Stage {
     this.changed();
   }
 
-  // A mouse in a teacher's hand kills and revives; a finger, or a student, holds the card.
-  press(side, host) {
+  // A mouse in a teacher's hand kills and revives; all else, or a student, holds the card.
+  press(side, host, pointer) {
     if (host < 0) return this.release();
-    if (this.pointer === "mouse" && this.orders.allowed) {
+    if (pointer === "mouse" && this.orders.allowed) {
       this.choose(host);
       this.orders.toggleHost(host);
     } else if (this.held?.side === side && this.held.host === host) {
@@ -182,45 +178,74 @@ export class Stage {
   // Whose card is to be seen: {side, host} or null.
   get shown() {
     const keyed = this.keyed === null ? null : { side: this.keyed, host: this.selected };
-    return (this.rested ? this.pointed : null) ?? this.held ?? keyed;
+    const pointed = this.rested ? this.pointed : null;
+    const same = pointed?.side === this.held?.side && pointed?.host === this.held?.host;
+    return (same ? null : pointed) ?? this.held ?? keyed;
   }
 
   draw(model) {
-    if (model.scene === null) return;
     if (this.selected > model.clients) this.selected = -1;
     if (this.held?.host > model.clients) this.held = null;
     model.sides.forEach((side, index) => {
-      const { title, canvas, picture, numbers, panel } = this.panels[index];
+      const { title, picture, numbers, panel } = this.panels[index];
       panel.style.setProperty("--fsl-side", side.colour);
       write(title, this.labels.words(`side.${side.name}`));
       numbers.draw(side, model.scene);
       const hovered = this.pointed?.side === index ? this.pointed.host : -1;
       const moving = model.state === "running";
-      picture.draw(side, model.scene, { selected: this.selected, hovered, moving });
-      mark(canvas, "aria-label", this.describe(side, model.scene));
+      const named = !this.rested; // the card says it too
+      picture.draw(side, model.scene, { selected: this.selected, hovered, moving, named });
     });
     this.drawCard(model);
+    this.drawLabels(model);
   }
 
   drawCard(model) {
-    const shown = this.shown;
-    const there = shown !== null && shown.host >= 0 && shown.host <= model.clients;
-    this.box.hidden = !there;
-    if (!there) return;
-    const { side, host } = shown;
-    // A card that comes and goes lets the pointer through; one that is held has buttons.
-    const held = shown === this.held;
-    this.card.actions.hidden = !held || !this.orders.allowed;
-    this.box.classList.toggle("fsl-card-held", held);
-    this.buttons.draw(model.sides[side].hosts[host]);
+    const { shown } = this;
+    const { side, host } = shown ?? { side: 0, host: -1 };
     this.card.draw(model, side, host);
-    // On the other half of the panel, so that the host stays in sight.
+    if (this.box.hidden) return;
+    // A card that comes and goes lets pointer and focus through; one that is held has buttons.
+    const held = shown === this.held;
+    this.box.inert = this.closing.hidden = !held;
+    this.card.actions.hidden = !held || !this.orders.allowed;
+    this.buttons.draw(model.sides[side].hosts[host]);
+    this.placeCard(side, host, held);
+  }
+
+  // Beside its host, which stays in sight; held, not over what is below the panels.
+  placeCard(side, host, held) {
     const { panel, canvas, picture } = this.panels[side];
-    const place = picture.placeOf(host);
-    const onRight = place !== null && place.x > canvas.clientWidth / 2;
-    const room = panel.offsetWidth - this.box.offsetWidth - CARD_GAP;
-    this.box.style.left = `${panel.offsetLeft + (onRight ? CARD_GAP : room)}px`;
-    this.box.style.top = `${canvas.offsetTop + CARD_GAP}px`;
+    const { x, r } = picture.placeOf(host) ?? { x: 0, r: 0 };
+    const wide = this.box.offsetWidth;
+    const left = x - r - 2 * CARD_GAP - wide;
+    const right = x + r + barWidth(r) + 2 * CARD_GAP;
+    // Where neither side of it has room, the other panel gives some.
+    const onRight = right + wide <= panel.offsetWidth || (left < 0 && side === 0);
+    const most = this.element.clientWidth - wide;
+    const at = between(0, panel.offsetLeft + (onRight ? right : left), most);
+    this.box.style.left = `${at}px`;
+    const lowest = held ? this.element.offsetHeight - this.box.offsetHeight : Infinity;
+    this.box.style.top = `${Math.min(canvas.offsetTop + CARD_GAP, lowest)}px`;
+  }
+
+  // The panels' labels: at once where something was done, else now and then.
+  drawLabels(model) {
+    const flags = model.sides.map((side) => side.hosts[this.selected]?.flags);
+    const told = [model.scene.run, model.state, this.selected, ...flags].join(" ");
+    const rest = this.toldAt + TELLS_AGAIN - performance.now();
+    if (told === this.told && rest > 0) {
+      this.telling ??= setTimeout(() => {
+        this.telling = null;
+        this.changed();
+      }, rest);
+      return;
+    }
+    this.told = told;
+    this.toldAt = performance.now();
+    model.sides.forEach((side, index) => {
+      mark(this.panels[index].canvas, "aria-label", this.describe(side, model.scene));
+    });
   }
 
   // What a panel shows, for those who do not see it.
@@ -238,10 +263,8 @@ export class Stage {
 
   close() {
     clearTimeout(this.timer);
-    this.card.close?.();
-    for (const { picture, numbers } of this.panels) {
-      picture.close();
-      numbers.close?.();
-    }
+    clearTimeout(this.telling);
+    this.card.close();
+    for (const { picture } of this.panels) picture.close();
   }
 }
