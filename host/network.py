@@ -121,7 +121,8 @@ class Network:
             for host in self.hosts.values():
                 await host.close()
         finally:
-            self.in_kernel.describers.remove(self._unread)
+            if self._unread in self.in_kernel.describers:  # else it was closed before
+                self.in_kernel.describers.remove(self._unread)
             self._block.close()
 
     # ---- for its hosts
