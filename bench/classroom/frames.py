@@ -16,7 +16,7 @@ per second coming down; flags; when it had the whole file (seconds of the run)."
 KILLED, CUT, SLOWED, ABSENT = 1, 2, 4, 8
 """Flags of a host."""
 LEVELS = 16
-"""A link's level is 0 to so much, after the square root of its rate; the most is the origin's
+"""A link's level is 0 to so much, after the square root of its rate; the most is the fastest
 uplink."""
 NO_HOST = -1
 """In the place of a connection's far end: a UDP socket, which has none."""

@@ -61,6 +61,7 @@ class Show:
         self._hurried = False
         self._looker: Callable[[], None] | None = None
         self._ends: dict[str, str] = {}
+        """For each side how it ended: finished, stalled, or empty while it goes on."""
         self._stalls: dict[str, Stall] = {}
         self._group: asyncio.TaskGroup
         self._tasks: list[asyncio.Task[None]] = []

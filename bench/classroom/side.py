@@ -14,11 +14,9 @@ from bench.members import Member, make_member, rates
 from bench.retrying import Retrying
 from bench.sweep import Trial
 from bench.theory import bound
+from bench.trial import BUCKETS
 from host.host import Host
 from host.network import Network
-
-BUCKETS = 240
-"""Entries of the origin's bytes over time in one bound, as in the pictures."""
 
 
 class Side:
